@@ -62,7 +62,7 @@ func TestNames(t *testing.T) {
 		"quantize/uint2packed/block32", "pack/int4", "unpack/int4", "pack/int2", "unpack/int2",
 		"minmax", "backward/bytemask", "backward/bitmask", "encode/f16", "decode/f16", "encode/bf16", "decode/bf16", "encode/e4m3", "decode/e4m3",
 		"encode/e5m2", "decode/e5m2", "encode/e2m1", "decode/e2m1", "encode/e8m0", "decode/e8m0",
-		"dynamic/int8/block32", "dynamic/int4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
+		"dynamic/int8/block32", "dynamic/uint8asym/block32", "dynamic/int4packed/block32", "dynamic/uint4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
 	} {
 		assert.Contains(t, table, name)
 	}

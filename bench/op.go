@@ -62,7 +62,7 @@ func Ops(match *regexp.Regexp) []Op {
 		ops = append(ops, tensorOps[float16.Float16]("/f16", groupings)...)
 		ops = append(ops, tensorOps[bf16.BFloat16]("/bf16", groupings)...)
 	}
-	ops = slices.Concat(ops, conversionOps(), packOps(), dynamicOps())
+	ops = slices.Concat(ops, conversionOps(), packOps(), dynamicOps(groupings[1:]))
 	return slices.DeleteFunc(ops, func(o Op) bool { return match != nil && !match.MatchString(o.Name) })
 }
 

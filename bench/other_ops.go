@@ -1,13 +1,14 @@
 package bench
 
 import (
+	"strings"
+
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
-	"github.com/lowbit-go/lowbit/quant"
 )
 
 // conversionOps are the conversions between float32 and every other type.
@@ -65,31 +66,48 @@ func conversion[S small](name string, length func(n int) int, encode func(dst []
 	}
 }
 
-// dynamicOps observe and quantize in blocks of 32.
-func dynamicOps() (ops []Op) {
-	for _, f := range []struct {
-		name   string
-		dtype  quant.DType
-		scale  quant.ScaleDType
-		packed bool
-	}{
-		{"int8", quant.Int8, quant.ScaleAny, false},
-		{"int4packed", quant.Int4, quant.ScaleAny, true},
-		{"mxfp8", quant.Float8E4M3FN, quant.ScaleE8M0, false},
-		{"mxfp4", quant.Float4E2M1FN, quant.ScaleE8M0, true},
-	} {
-		g := blocks(32)
-		ops = append(ops, Op{"dynamic/" + f.name + g.suffix, g, func(a *arena, n int) work {
-			q, err := quant.New[float32](quant.Spec{DType: f.dtype, Granularity: g.granularity, Calculator: "dynamic", ScaleDType: f.scale}, quant.Activation)
-			must(err)
-			bytes := n
-			if f.packed {
-				bytes = n / 2
-			}
-			codes := &quant.Codes{Packed: f.packed, Data: alloc[byte](a, bytes)}
-			x := quant.Tensor[float32]{Data: elements[float32](a, n), Shape: g.shape(n)}
-			return work{func() { must(q.Quantize(codes, x)) }, size(x.Data), bytes + 4*n/32}
-		}})
+// dynamicOps observe and quantize.
+func dynamicOps(groupings []grouping) (ops []Op) {
+	for _, g := range groupings {
+		add := func(name string, begin func(a *arena, n int) work) {
+			ops = append(ops, Op{"dynamic/" + name + g.suffix, g, begin})
+		}
+		add("int8", func(a *arena, n int) work {
+			x, dst, grid := elements[float32](a, n), alloc[int8](a, n), g.grid(n)
+			r := kernels.IntRule{Min: -128, Max: 127, Scale: alloc[float32](a, grid.Groups)}
+			return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), n + size(r.Scale)}
+		})
+		add("uint8asym", func(a *arena, n int) work {
+			x, dst, grid := elements[float32](a, n), alloc[uint8](a, n), g.grid(n)
+			r := kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: alloc[float32](a, grid.Groups), ZeroPoint: alloc[int32](a, grid.Groups)}
+			return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), n + size(r.Scale) + size(r.ZeroPoint)}
+		})
+		for _, f := range []struct {
+			name string
+			rule kernels.FpRule
+		}{
+			{"e4m3", kernels.FpRule{Format: kernels.E4M3FN}},
+			{"mxfp8", kernels.FpRule{Format: kernels.E4M3FN, PowerOfTwo: true}},
+			{"mxfp4", kernels.FpRule{Format: kernels.E2M1Packed, PowerOfTwo: true}},
+		} {
+			add(f.name, func(a *arena, n int) work {
+				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.rule.Format.Bytes(n)), g.grid(n)
+				r := f.rule
+				r.Scale = alloc[float32](a, grid.Groups)
+				return work{func() { kernels.DynamicFp(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
+			})
+		}
+		for _, packing := range []kernels.Packing{kernels.Int4, kernels.Uint4} {
+			add(strings.ToLower(packing.String())+"packed", func(a *arena, n int) work {
+				x, dst, grid := elements[float32](a, n), alloc[byte](a, packing.Bytes(n)), g.grid(n)
+				least, most := packing.Range()
+				r := kernels.IntRule{Min: least, Max: most, Scale: alloc[float32](a, grid.Groups)}
+				if least == 0 {
+					r.ZeroPoint = alloc[int32](a, grid.Groups)
+				}
+				return work{func() { kernels.DynamicIntPacked(dst, x, grid, r, packing) }, size(x), len(dst) + size(r.Scale) + size(r.ZeroPoint)}
+			})
+		}
 	}
 	return ops
 }

@@ -169,4 +169,25 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var lo, hi [groups]T
 		MinMax(lo[:], hi[:], x[:], g)
 	})
+	zero("Int rules", func() {
+		var x [n]T
+		var scale, minval, low, high [groups]float32
+		var z [groups]int32
+		var signed [n]int8
+		r := IntRule{Min: -8, Max: 7, Asymmetric: true, Scale: scale[:], ZeroPoint: z[:], Minval: minval[:]}
+		ChooseInt[T](r, low[:], high[:])
+		ObserveInt(x[:], g, r)
+		DynamicInt(signed[:], x[:], g, r)
+		DynamicInt(signed[:], x[:], Grid{1, groups, n / groups}, r)
+	})
+	zero("Fp rules", func() {
+		var x [n]T
+		var scale, low, high [groups]float32
+		var q [n / 2]byte
+		r := FpRule{E2M1Packed, true, scale[:]}
+		ChooseFp[T](r, low[:], high[:])
+		ObserveFp(x[:], g, r)
+		DynamicFp(q[:], x[:], g, r)
+		DynamicFp(q[:], x[:], Grid{1, groups, n / groups}, r)
+	})
 }

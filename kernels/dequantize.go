@@ -34,7 +34,7 @@ func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing)
 	const kernel = "DequantizeIntPacked"
 	g.check(kernel, "dst", len(dst))
 	p.check(kernel, g.Groups)
-	f.check(kernel, p)
+	f.check(kernel, p.Min, p.Max)
 	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))

@@ -10,7 +10,8 @@ import (
 func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p Int) {
 	code, elem := st.code, elemOf[T]()
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / st.bits)
-	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	for s.advance() {
 		y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), &p.Scale[s.first]
 		switch {
 		case p.Minval != nil:
@@ -46,7 +47,8 @@ func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 		code = asm.E2M1
 	}
 	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
-	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	for s.advance() {
 		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
 	}
 }

@@ -1,7 +1,7 @@
 // Package kernels quantizes slices: integer and small float formats, groups
 // with parameters of their own, and the straight-through gradient. It takes
-// scales and zero points as they are, allocates nothing and returns nothing;
-// package quant chooses the parameters.
+// scales and zero points as they are, or chooses them by a rule, allocates
+// nothing and returns nothing; package quant keeps them.
 //
 // # Formulas
 //
@@ -42,6 +42,12 @@
 //	one per column                     Grid{r, c, 1}
 //	blocks of 32 along the rows        Grid{1, r * c/32, 32}
 //	blocks of 32 along the columns     r/32 calls, each with Grid{32, c, 1}
+//
+// # Parameters
+//
+// An [IntRule] and an [FpRule] say how parameters follow from a group's range.
+// Choose takes ranges, Observe finds them, and Dynamic observes and quantizes in
+// one, reading memory once.
 //
 // # Conversions
 //

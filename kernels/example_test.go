@@ -90,6 +90,19 @@ func ExampleMinMax() {
 	// Output: [0 -7] [4 9]
 }
 
+func ExampleDynamicInt() {
+	x := []float32{
+		0.1, -0.4, 0.2, 1.0,
+		3, 0, 12, 7,
+	}
+	rows := kernels.Grid{Rows: 1, Groups: 2, Len: 4}
+	r := kernels.IntRule{Min: 0, Max: 255, Asymmetric: true, Scale: make([]float32, 2), ZeroPoint: make([]int32, 2)}
+	q := make([]uint8, len(x))
+	kernels.DynamicInt(q, x, rows, r)
+	fmt.Printf("%v %.4f %v\n", q, r.Scale, r.ZeroPoint)
+	// Output: [91 0 109 255 64 0 255 149] [0.0055 0.0471] [73 0]
+}
+
 func ExamplePack4() {
 	codes := []int8{1, -1, 7}
 	packed, back := make([]byte, 2), make([]int8, 3)

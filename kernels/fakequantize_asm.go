@@ -63,7 +63,8 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 		return
 	}
 	kind := [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind]
-	for s := (spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}); s.advance(); {
+	s := spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}
+	for s.advance() {
 		var m *byte
 		switch mask.kind {
 		case byteMask:
@@ -80,7 +81,8 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 // they belong, in a mask that was cleared before.
 func (c *fakeCall) oddRows(bits []byte, g Grid, groups int) {
 	var bytes [4096]byte
-	for s := (spans{g: g, base: c.base, n: groups, most: len(bytes)}); s.advance(); {
+	s := spans{g: g, base: c.base, n: groups, most: len(bytes)}
+	for s.advance() {
 		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length, 0)
 		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}

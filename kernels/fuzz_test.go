@@ -19,6 +19,9 @@ func FuzzQuantizeFp(f *testing.F)          { fuzz(f, "QuantizeFp/") }
 func FuzzDequantizeFp(f *testing.F)        { fuzz(f, "DequantizeFp/") }
 func FuzzBackward(f *testing.F)            { fuzz(f, "Backward/") }
 func FuzzMinMax(f *testing.F)              { fuzz(f, "MinMax/") }
+func FuzzChoose(f *testing.F)              { fuzz(f, "Choose") }
+func FuzzObserve(f *testing.F)             { fuzz(f, "Observe") }
+func FuzzDynamic(f *testing.F)             { fuzz(f, "Dynamic") }
 func FuzzPack(f *testing.F)                { fuzz(f, "Pack") }
 func FuzzUnpack(f *testing.F)              { fuzz(f, "Unpack") }
 func FuzzEncode(f *testing.F)              { fuzz(f, "Encode") }

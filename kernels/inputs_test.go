@@ -19,7 +19,7 @@ var stride = flag.Uint64("stride", 0, "of all float32 inputs try one in so many 
 // alone reports whether an element of the kernel's result depends on one
 // element of the input and the parameters of one group.
 func (k *kernel) alone() bool {
-	for _, prefix := range []string{"MinMax", "Backward", "Pack", "Unpack"} {
+	for _, prefix := range []string{"MinMax", "Choose", "Observe", "Dynamic", "Backward", "Pack", "Unpack"} {
 		if strings.HasPrefix(k.name, prefix) {
 			return false
 		}

@@ -22,21 +22,24 @@ func minMaxRuns[T Float](impl isa, least, most []T, src []T, g Grid, lo, hi, pie
 	elem := elemOf[T]()
 	for base := 0; base < g.Groups; base += len(lo) {
 		n := min(len(lo), g.Groups-base)
-		for s := (spans{g: g, base: base, n: n, most: mostElements}); s.advance(); {
-			x, groups := unsafe.Pointer(&src[s.off]), s.first+s.groups
-			if s.off == (base+s.first)*g.Len { // the groups' first elements
-				pieceEnds(impl, elem, x, lo[s.first:groups], hi[s.first:groups], s.length)
-			} else {
-				pieceEnds(impl, elem, x, pieceLo[:s.groups], pieceHi[:s.groups], s.length)
-				asm.MergeMinMax(impl, &lo[s.first], &hi[s.first], &pieceLo[0], &pieceHi[0], s.groups)
-			}
-		}
-		for i := range n {
-			lo[i] += 0 // no -0
-			hi[i] += 0
-		}
+		rangeRuns(impl, src, g, base, lo[:n], hi[:n], pieceLo, pieceHi)
 		narrowEnds(impl, elem, unsafe.Pointer(&least[base]), lo[:n])
 		narrowEnds(impl, elem, unsafe.Pointer(&most[base]), hi[:n])
+	}
+}
+
+// rangeRuns finds the ends of the groups from base on, over all rows.
+func rangeRuns[T Float](impl isa, src []T, g Grid, base int, lo, hi, pieceLo, pieceHi []float32) {
+	elem := elemOf[T]()
+	s := spans{g: g, base: base, n: len(lo), most: mostElements}
+	for s.advance() {
+		x, groups := unsafe.Pointer(&src[s.off]), s.first+s.groups
+		if s.off == (base+s.first)*g.Len { // the groups' first elements
+			pieceEnds(impl, elem, x, lo[s.first:groups], hi[s.first:groups], s.length)
+		} else {
+			pieceEnds(impl, elem, x, pieceLo[:s.groups], pieceHi[:s.groups], s.length)
+			asm.MergeMinMax(impl, &lo[s.first], &hi[s.first], &pieceLo[0], &pieceHi[0], s.groups)
+		}
 	}
 }
 
@@ -59,6 +62,9 @@ func pieceEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, leng
 		copy(lo, unsafe.Slice((*float32)(x), len(lo)))
 	default:
 		asm.Decode(impl, elem, &lo[0], (*uint16)(x), len(lo), 0)
+	}
+	for i := range lo {
+		lo[i] += 0 // no -0
 	}
 	copy(hi, lo)
 }

@@ -44,6 +44,9 @@ func newWorkbench() *workbench {
 
 func (w *workbench) int() Int { return Int{Min: -8, Max: 7, Scale: w.scale} }
 func (w *workbench) fp() Fp   { return Fp{E4M3FN, w.scale} }
+func (w *workbench) intRule() IntRule {
+	return IntRule{Min: -8, Max: 7, Asymmetric: true, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval}
+}
 
 var benchGrid = Grid{1, benchGroups, 4}
 
@@ -92,6 +95,27 @@ func TestMistakes(t *testing.T) {
 		{"Backward: len(mask)=1, want 2", func(w *workbench) { Backward(w.y, w.x, BitMask(w.mask[:1])) }},
 		{"MinMax: len(min)=2, want 3", func(w *workbench) { MinMax(w.min[:2], w.minval, w.x, benchGrid) }},
 		{"MinMax: len(max)=2, want 3", func(w *workbench) { MinMax(w.min, w.minval[:2], w.x, benchGrid) }},
+		{"ChooseInt: len(high)=2, want 3", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.min[:2]) }},
+		{"ChooseInt: len(Scale)=3, want 2", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min[:2], w.min[:2]) }},
+		{"ChooseFp: len(high)=2, want 3", func(w *workbench) { ChooseFp[float32](FpRule{E5M2, false, w.scale}, w.min, w.min[:2]) }},
+		{"ObserveInt: len(src)=11, want 12", func(w *workbench) { ObserveInt(w.x[:11], benchGrid, w.intRule()) }},
+		{"ObserveInt: len(ZeroPoint)=0, want 3", func(w *workbench) {
+			r := w.intRule()
+			r.ZeroPoint = nil
+			ObserveInt(w.x, benchGrid, r)
+		}},
+		{"ObserveInt: len(Minval)=0, want 3", func(w *workbench) {
+			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, ByMinval: true, Scale: w.scale})
+		}},
+		{"ObserveFp: len(Scale)=2, want 3", func(w *workbench) { ObserveFp(w.x, benchGrid, FpRule{E5M2, false, w.scale[:2]}) }},
+		{"DynamicInt: len(dst)=11, want 12", func(w *workbench) { DynamicInt(w.signed[:11], w.x, benchGrid, w.intRule()) }},
+		{"DynamicInt: len(ZeroPoint)=2, want 3", func(w *workbench) {
+			DynamicInt(w.q, w.x, benchGrid, IntRule{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
+		}},
+		{"DynamicInt: len(Minval)=2, want 3", func(w *workbench) {
+			DynamicInt(w.signed, w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.minval[:2]})
+		}},
+		{"DynamicFp: len(dst)=12, want 6", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{E2M1Packed, true, w.scale}) }},
 		{"Pack4: len(dst)=5, want 6", func(w *workbench) { Pack4(w.mask[:5], w.q[:11]) }},
 		{"Pack2: len(dst)=2, want 3", func(w *workbench) { Pack2(w.mask[:2], w.signed[:9]) }},
 		{"Unpack4: len(src)=5, want 6", func(w *workbench) { Unpack4(w.q[:11], w.mask[:5]) }},
@@ -109,6 +133,12 @@ func TestMistakes(t *testing.T) {
 		{fmt.Sprintf("QuantizeFp: %+v has more elements than an int can count", Grid{2, 1, math.MaxInt}), func(w *workbench) { QuantizeFp(w.q, w.x, Grid{2, 1, math.MaxInt}, w.fp()) }},
 		{"MinMax: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{0, 3, 4}) }},
 		{"MinMax: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{1, 3, 0}) }},
+		{"ObserveInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { ObserveInt[float32](nil, Grid{0, 3, 4}, w.intRule()) }},
+		{"ObserveFp: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { ObserveFp[float32](nil, Grid{1, 3, 0}, FpRule{E5M2, false, w.scale}) }},
+		{"DynamicInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { DynamicInt[int8, float32](nil, nil, Grid{0, 3, 4}, w.intRule()) }},
+		{"DynamicFp: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) {
+			DynamicFp[float32](nil, nil, Grid{0, 3, 4}, FpRule{E5M2, false, w.scale})
+		}},
 
 		// Parameters.
 		{"FakeQuantizeInt: codes 8..7, want", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 8, Max: 7, Scale: w.scale}) }},
@@ -132,6 +162,12 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"DequantizeIntPacked: codes -8..7 do not fit into Int2", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), Int2) }},
 		{"DequantizeIntPacked: unknown Packing(4)", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), 4) }},
+		{"ChooseInt: codes 7..7, want", func(w *workbench) { ChooseInt[float32](IntRule{Min: 7, Max: 7, Scale: w.scale}, w.min, w.min) }},
+		{"ObserveInt: codes 1..7, want", func(w *workbench) { ObserveInt(w.x, benchGrid, IntRule{Min: 1, Max: 7, Scale: w.scale}) }},
+		{"ObserveInt: codes -7..-1, want", func(w *workbench) { ObserveInt(w.x, benchGrid, IntRule{Min: -7, Max: -1, Scale: w.scale}) }},
+		{"ObserveInt: codes -8..128, want", func(w *workbench) { ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 128, Scale: w.scale}) }},
+		{"DynamicInt: codes -8..7 do not fit into uint8", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.intRule()) }},
+		{"DynamicFp: unknown Format(4)", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{4, true, w.scale}) }},
 		{"FakeQuantizeInt: both ZeroPoint and Minval", func(w *workbench) {
 			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
 		}},
@@ -187,6 +223,19 @@ func TestMistakes(t *testing.T) {
 		{"MinMax: min overlaps max", func(w *workbench) { MinMax(w.min, w.min, w.x, benchGrid) }},
 		{"MinMax: min overlaps src", func(w *workbench) { MinMax(w.x[:3], w.min, w.x, benchGrid) }},
 		{"MinMax: max overlaps src", func(w *workbench) { MinMax(w.min, w.x[9:], w.x, benchGrid) }},
+		{"ChooseInt: Scale overlaps low", func(w *workbench) { ChooseInt[float32](w.intRule(), w.scale, w.min) }},
+		{"ChooseInt: Minval overlaps high", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.minval) }},
+		{"ChooseFp: Scale overlaps high", func(w *workbench) { ChooseFp[float32](FpRule{E5M2, false, w.scale}, w.min, w.scale) }},
+		{"ObserveInt: Scale overlaps Minval", func(w *workbench) {
+			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.scale})
+		}},
+		{"ObserveInt: Minval overlaps src", func(w *workbench) {
+			ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.x[:3]})
+		}},
+		{"ObserveFp: Scale overlaps src", func(w *workbench) { ObserveFp(w.x, benchGrid, FpRule{E5M2, false, w.x[9:]}) }},
+		{"DynamicInt: dst overlaps src", func(w *workbench) { DynamicInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.intRule()) }},
+		{"DynamicInt: ZeroPoint overlaps dst", func(w *workbench) { DynamicInt(view[int8](view4(w.all[44:47])), w.x, benchGrid, w.intRule()) }},
+		{"DynamicFp: dst overlaps Scale", func(w *workbench) { DynamicFp(view4(w.scale), w.x, benchGrid, FpRule{E5M2, false, w.scale}) }},
 		{"Pack4: dst overlaps src", func(w *workbench) { Pack4(w.q[6:], w.q) }},
 		{"Unpack2: dst overlaps src", func(w *workbench) { Unpack2(w.q, w.q[:3]) }},
 		{"EncodeE5M2: dst overlaps src", func(w *workbench) { EncodeE5M2(view[fp8.E5M2](view4(w.x[:3])), w.x) }},
@@ -233,6 +282,10 @@ func TestNoMistakes(t *testing.T) {
 		DequantizeFp[float32](nil, nil, g, Fp{E2M1Packed, p.Scale})
 	}
 	MinMax[float32](nil, nil, nil, Grid{1, 0, 3})
+	ChooseInt[float32](IntRule{Min: 0, Max: 1}, nil, nil)
+	ObserveInt[float32](nil, Grid{1, 0, 3}, IntRule{Min: 0, Max: 15})
+	DynamicInt[uint8, float32](nil, nil, Grid{0, 0, 3}, IntRule{Min: 0, Max: 15})
+	DynamicFp[float32](nil, nil, Grid{1, 0, 3}, FpRule{Format: E5M2})
 	Backward[float32](nil, nil, BitMask(nil))
 	Pack4[int8](nil, nil)
 	Unpack2[int8](nil, nil)

@@ -48,13 +48,13 @@ func (f Packing) bits() int {
 	return 2
 }
 
-// check panics unless the packing exists and has room for the codes of p.
-func (f Packing) check(kernel string, p Int) {
+// check panics unless the packing exists and has room for the codes.
+func (f Packing) check(kernel string, min, max int) {
 	if f > Uint2 {
 		fail(kernel, "unknown %v", f)
 	}
-	if least, most := f.Range(); p.Min < least || p.Max > most {
-		fail(kernel, "codes %d..%d do not fit into %v", p.Min, p.Max, f)
+	if least, most := f.Range(); min < least || max > most {
+		fail(kernel, "codes %d..%d do not fit into %v", min, max, f)
 	}
 }
 

@@ -41,8 +41,13 @@ func (p Int) check(kernel string, groups int) {
 // checkCodes is check for a kernel with codes of type C.
 func checkCodes[C Code](kernel string, p Int, groups int) {
 	p.check(kernel, groups)
-	if least := C(0) - 1; least < 0 && p.Max > 127 || least > 0 && p.Min < 0 {
-		fail(kernel, "codes %d..%d do not fit into %T", p.Min, p.Max, least)
+	checkFits[C](kernel, p.Min, p.Max)
+}
+
+// checkFits panics unless a C can hold the codes.
+func checkFits[C Code](kernel string, lo, hi int) {
+	if least := C(0) - 1; least < 0 && hi > 127 || least > 0 && lo < 0 {
+		fail(kernel, "codes %d..%d do not fit into %T", lo, hi, least)
 	}
 }
 

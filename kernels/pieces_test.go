@@ -16,7 +16,7 @@ import (
 // not begin at a byte are made.
 func TestPieces(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for _, g := range []Grid{{2, 3, 4099}, {1, 2, mostElements/2 + 6}, {1, 1, mostElements + 77}, {2, 2100, 257}, {3, 700, 1}} {
+	for _, g := range []Grid{{2, 3, 4099}, {1, 2, mostElements/2 + 6}, {1, 1, mostElements + 77}, {2, 2100, 257}, {3, 700, 1}, {1, 2100, 33}} {
 		n := g.Rows * g.Groups * g.Len
 		x := make([]float32, n)
 		for i := range x {
@@ -55,7 +55,18 @@ func TestPieces(t *testing.T) {
 			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
 			backward(impl, dx, x, BitMask(bits))
 			minMax(impl, least, most, x, g)
-			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed, y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most}
+			low, high := IntRule{Min: -8, Max: 7}, IntRule{Min: 0, Max: 15, Asymmetric: true}
+			for _, r := range []*IntRule{&low, &high} {
+				r.Scale, r.ZeroPoint, r.Minval = make([]float32, g.Groups), make([]int32, g.Groups), make([]float32, g.Groups)
+			}
+			mx := FpRule{E2M1Packed, true, make([]float32, g.Groups)}
+			chosen, own, shared := make([]int8, n), make([]byte, n), make([]byte, E2M1Packed.Bytes(n))
+			dynamicInt(impl, chosen, x, g, low)
+			dynamicInt(impl, own, x, g, high)
+			dynamicFp(impl, shared, x, g, mx)
+			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed,
+				y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most, chosen, own, shared,
+				low.Scale, low.ZeroPoint, low.Minval, high.Scale, high.ZeroPoint, high.Minval, mx.Scale}
 		}
 		want := results(generic)
 		forEachImplementation(t, func(t *testing.T) {
@@ -77,6 +88,8 @@ func sameSlice(a, b any) bool {
 		return slices.Equal(a, b.([]float32))
 	case []int8:
 		return slices.Equal(a, b.([]int8))
+	case []int32:
+		return slices.Equal(a, b.([]int32))
 	}
 	return slices.Equal(a.([]byte), b.([]byte))
 }

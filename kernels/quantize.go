@@ -34,7 +34,7 @@ func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
 	const kernel = "QuantizeIntPacked"
 	g.check(kernel, "src", len(src))
 	p.check(kernel, g.Groups)
-	f.check(kernel, p)
+	f.check(kernel, p.Min, p.Max)
 	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))

@@ -18,22 +18,28 @@ func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, 
 }
 
 func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int, recip []float32) {
-	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
-		for s := (spans{g: g, base: base, n: n, most: mostElements, to: to}); s.advance(); {
-			q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
-			scale, recip := &p.Scale[base+s.first], &recip[s.first]
-			switch {
-			case p.Minval != nil:
-				asm.QuantizeMinval(impl, code, elem, q, x, scale, recip, &p.Minval[base+s.first], least, most, s.groups, s.length, s.ahead)
-			case p.ZeroPoint != nil:
-				asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, recip, &p.ZeroPoint[base+s.first], least, most, s.groups, s.length, s.ahead)
-			default:
-				asm.Quantize(impl, code, elem, q, x, scale, recip, least, most, s.groups, s.length, s.ahead)
-			}
+		quantizeIntGroups(impl, st, dst, src, g, p, base, recip[:n], to)
+	}
+}
+
+// quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
+func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int, base int, recip []float32, to streaming) {
+	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
+	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	for s.advance() {
+		q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
+		scale, recip := &p.Scale[base+s.first], &recip[s.first]
+		switch {
+		case p.Minval != nil:
+			asm.QuantizeMinval(impl, code, elem, q, x, scale, recip, &p.Minval[base+s.first], least, most, s.groups, s.length, s.ahead)
+		case p.ZeroPoint != nil:
+			asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, recip, &p.ZeroPoint[base+s.first], least, most, s.groups, s.length, s.ahead)
+		default:
+			asm.Quantize(impl, code, elem, q, x, scale, recip, least, most, s.groups, s.length, s.ahead)
 		}
 	}
 }
@@ -70,13 +76,25 @@ func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
 }
 
 func quantizeFpRuns[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, recip []float32) {
-	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.bits(), NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
-		for s := (spans{g: g, base: base, n: n, most: mostElements, to: to}); s.advance(); {
-			asm.QuantizeFp(impl, code, elem, &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &p.Scale[base+s.first], &recip[s.first], most, s.groups, s.length, s.ahead)
+		quantizeFpGroups(impl, dst, src, g, p, base, recip[:n], false, to)
+	}
+}
+
+// quantizeFpGroups quantizes the groups from base on, with the reciprocals of
+// their scales, which may be known to be powers of two.
+func quantizeFpGroups[T Float](impl isa, dst []byte, src []T, g Grid, p Fp, base int, recip []float32, powersOfTwo bool, to streaming) {
+	code, elem, most := p.Format.asmCode(), elemOf[T](), p.Format.Max()
+	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	for s.advance() {
+		q, x, recip := &dst[s.off*p.Format.bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
+		if powersOfTwo {
+			asm.QuantizeFpPowerOfTwo(impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)
+		} else {
+			asm.QuantizeFp(impl, code, elem, q, x, &p.Scale[base+s.first], recip, most, s.groups, s.length, s.ahead)
 		}
 	}
 }

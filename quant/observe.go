@@ -25,6 +25,9 @@ func (o *observer) fixed() bool { return o.floatRange.both() }
 // frozen tells whether no tensor can move the parameters any more.
 func (o *observer) frozen() bool { return o.fixed() && o.observed }
 
+// alone tells whether the parameters depend on the tensor alone, so that the kernels choose them.
+func (o *observer) alone() bool { return o.calculator == nil && o.floatRange == FloatRange{} }
+
 // resize makes room for the parameters of groups of that shape.
 func (o *observer) resize(shape []int, count int) {
 	o.params.resize(&o.format, shape, count)
@@ -62,7 +65,7 @@ func (o *observer) update(first int, low, high []float32) {
 			running[i], low[i], high[i] = seen, seen.Min, seen.Max
 		}
 	}
-	o.format.params(&o.params, first, low, high, o.element)
+	o.format.choose(&o.params, first, low, high, o.element)
 }
 
 // observeNothing sets the parameters where both ends are fixed.
@@ -134,8 +137,15 @@ func (p *pass[T]) observeShare(k, lo, hi int) {
 // observeWhole moves the parameters with groups that lie contiguous and whole in [lo, hi).
 func (p *pass[T]) observeWhole(b *bench[T], lo, hi int) {
 	for s := range p.tiling.spans(lo, hi) {
-		low, high := p.minMax(b, s)
-		p.observer.update(s.group, low, high)
+		switch {
+		case !p.observer.alone():
+			low, high := p.minMax(b, s)
+			p.observer.update(s.group, low, high)
+		case p.format.dtype.IsFloat():
+			kernels.ObserveFp(p.x[s.at:][:s.len()], s.grid, p.format.fpRule(p.params, s.group, s.grid.Groups))
+		default:
+			kernels.ObserveInt(p.x[s.at:][:s.len()], s.grid, p.format.intRule(p.params, s.group, s.grid.Groups))
+		}
 	}
 }
 

@@ -151,6 +151,11 @@ func (p *pass[T]) fuses() bool {
 		(p.workers == 1 || shareable(p.observer.calculator))
 }
 
+// dynamic tells whether the kernels observe and quantize in one.
+func (p *pass[T]) dynamic() bool {
+	return p.out == codes && p.observer.alone() && (!p.lines.packed || p.tiling.grid.Len*p.lines.bits%8 == 0)
+}
+
 // batch returns the number of elements that are observed and quantized in turn: whole groups, and whole bytes of a mask and of codes.
 func (p *pass[T]) batch() int {
 	n := lcm(p.tiling.grid.Len, 8)
@@ -232,6 +237,10 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 	case writing:
 		p.write(b, lo, hi)
 	case fused:
+		if p.dynamic() {
+			p.observeAndQuantize(lo, hi)
+			return
+		}
 		for n := p.batch(); lo < hi; lo += n {
 			end := min(lo+n, hi)
 			p.observeWhole(b, lo, end)

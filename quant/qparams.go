@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
@@ -141,14 +144,18 @@ func (f *format) int(p *Params, s span) kernels.Int {
 
 // fp returns the parameters of a span for a kernel of floats, each code in a byte.
 func (f *format) fp(p *Params, s span) kernels.Fp {
-	k := kernels.Fp{Format: kernels.E4M3FN, Scale: p.Scale[s.group:][:s.grid.Groups]}
+	return kernels.Fp{Format: f.kernel(), Scale: p.Scale[s.group:][:s.grid.Groups]}
+}
+
+// kernel is the float format as the kernels know it, each code in a byte.
+func (f *format) kernel() kernels.Format {
 	switch f.dtype {
 	case Float8E5M2:
-		k.Format = kernels.E5M2
+		return kernels.E5M2
 	case Float4E2M1FN:
-		k.Format = kernels.E2M1
+		return kernels.E2M1
 	}
-	return k
+	return kernels.E4M3FN
 }
 
 // pairs returns the parameters of a span for a kernel of float4, two to a byte.
@@ -206,55 +213,35 @@ func (e element) round(x float32) float32 {
 	return e.roundNarrow(x)
 }
 
-// eps is the least scale, 2^-23.
-const eps = 1.0 / (1 << 23)
-
-// minNormal is the least power-of-two scale, the smallest normal float32.
-const minNormal = 0x1p-126
-
-// params computes the parameters of the groups from first on, from their ranges (low <= 0 <= high, or NaN), by the formulas of the package
-// comment. Every operation is rounded to e.
-func (f *format) params(p *Params, first int, low, high []float32, e element) {
-	high = high[:len(low)]
-	scale := p.Scale[first:][:len(low)]
-	if f.e8m0 {
-		for i := range low {
-			scale[i] = f.powerOfTwo(max(-low[i], high[i]))
-		}
-		return
-	}
-	n, least := f.max-f.min, e.round(eps)
-	if f.dtype.IsFloat() {
-		for i := range low {
-			scale[i] = max(e.round(max(-low[i], high[i])/(n/2)), least)
-		}
-		return
-	}
-	zeroPoint, minval := p.ZeroPoint[first:][:len(low)], p.MinVal[first:][:len(low)]
-	if f.scheme != Asymmetric {
-		middle := int32((f.max + f.min + 1) / 2)
-		for i := range low {
-			largest := max(-low[i], high[i])
-			scale[i] = max(e.round(largest/(n/2)), least)
-			zeroPoint[i], minval[i] = middle, 0-largest
-		}
-		return
-	}
-	for i := range low {
-		s := max(e.round(e.round(high[i]-low[i])/n), least)
-		steps := e.round(float32(math.RoundToEven(float64(e.round(low[i] / s)))))
-		z := min(max(e.round(f.min-steps), f.min), f.max)
-		if z != z {
-			z = 0
-		}
-		scale[i], zeroPoint[i], minval[i] = s, int32(z), low[i]+0
+// choose computes the parameters of the groups from first on, from their ranges, as tensors of an element type have them.
+func (f *format) choose(p *Params, first int, low, high []float32, e element) {
+	switch e {
+	case elementF16:
+		choose[float16.Float16](f, p, first, low, high)
+	case elementBF16:
+		choose[bf16.BFloat16](f, p, first, low, high)
+	default:
+		choose[float32](f, p, first, low, high)
 	}
 }
 
-// powerOfTwo returns 2^(floor(log2(largest)) - p), where 2^p is the format's largest power of two: the OCP Microscaling rule.
-// It reads the exponent field, so that a subnormal counts as 2^-127, and Inf and NaN as 2^128.
-func (f *format) powerOfTwo(largest float32) float32 {
-	exponent := int(math.Float32bits(largest)>>23&0xff) - 127 - dtypes[f.dtype].maxPow2
-	exponent = min(max(exponent, -127), 128)
-	return max(math.Float32frombits(uint32(exponent+127)<<23), minNormal)
+func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
+	if f.dtype.IsFloat() {
+		kernels.ChooseFp[T](f.fpRule(p, first, len(low)), low, high)
+	} else {
+		kernels.ChooseInt[T](f.intRule(p, first, len(low)), low, high)
+	}
+}
+
+// intRule returns the rule by which a kernel chooses the parameters of some groups of integers.
+func (f *format) intRule(p *Params, first, groups int) kernels.IntRule {
+	return kernels.IntRule{
+		Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
+		Scale: p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
+	}
+}
+
+// fpRule is intRule for floats, each code in a byte.
+func (f *format) fpRule(p *Params, first, groups int) kernels.FpRule {
+	return kernels.FpRule{Format: f.kernel(), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
 }

@@ -26,18 +26,17 @@ var dtypes = [...]struct {
 	name     string
 	bits     int
 	min, max float64
-	maxPow2  int // float formats: exponent of the largest power of two
 	storage  DType
 }{
-	Int8:         {"int8", 8, -128, 127, 0, Int8},
-	Int4:         {"int4", 4, -8, 7, 0, Int8},
-	Int2:         {"int2", 2, -2, 1, 0, Int8},
-	Uint8:        {"uint8", 8, 0, 255, 0, Uint8},
-	Uint4:        {"uint4", 4, 0, 15, 0, Uint8},
-	Uint2:        {"uint2", 2, 0, 3, 0, Uint8},
-	Float8E4M3FN: {"float8_e4m3fn", 8, -448, 448, 8, Float8E4M3FN},
-	Float8E5M2:   {"float8_e5m2", 8, -57344, 57344, 15, Float8E5M2},
-	Float4E2M1FN: {"float4_e2m1fn_x2", 4, -6, 6, 2, Float8E4M3FN},
+	Int8:         {"int8", 8, -128, 127, Int8},
+	Int4:         {"int4", 4, -8, 7, Int8},
+	Int2:         {"int2", 2, -2, 1, Int8},
+	Uint8:        {"uint8", 8, 0, 255, Uint8},
+	Uint4:        {"uint4", 4, 0, 15, Uint8},
+	Uint2:        {"uint2", 2, 0, 3, Uint8},
+	Float8E4M3FN: {"float8_e4m3fn", 8, -448, 448, Float8E4M3FN},
+	Float8E5M2:   {"float8_e5m2", 8, -57344, 57344, Float8E5M2},
+	Float4E2M1FN: {"float4_e2m1fn_x2", 4, -6, 6, Float8E4M3FN},
 }
 
 // String returns the reference's name.

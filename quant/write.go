@@ -150,6 +150,27 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 	}
 }
 
+// observeAndQuantize moves the parameters with groups that lie contiguous and whole in [lo, hi), and writes their codes.
+func (p *pass[T]) observeAndQuantize(lo, hi int) {
+	for s := range p.tiling.spans(lo, hi) {
+		x, groups := p.x[s.at:][:s.len()], s.grid.Groups
+		switch {
+		case p.lines.fp4 && p.lines.packed:
+			rule := p.format.fpRule(p.params, s.group, groups)
+			rule.Format = kernels.E2M1Packed
+			kernels.DynamicFp(p.packed(s), x, s.grid, rule)
+		case p.lines.packed:
+			kernels.DynamicIntPacked(p.packed(s), x, s.grid, p.format.intRule(p.params, s.group, groups), p.format.packing())
+		case p.format.dtype.IsFloat():
+			kernels.DynamicFp(p.codes[s.at:][:s.len()], x, s.grid, p.format.fpRule(p.params, s.group, groups))
+		case p.format.dtype.Storage() == Int8:
+			kernels.DynamicInt(signed(p.codes[s.at:][:s.len()]), x, s.grid, p.format.intRule(p.params, s.group, groups))
+		default:
+			kernels.DynamicInt(p.codes[s.at:][:s.len()], x, s.grid, p.format.intRule(p.params, s.group, groups))
+		}
+	}
+}
+
 // dequantize writes y from codes.
 func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
 	if !p.lines.packed {

@@ -22,7 +22,18 @@ func minmax(t tensor) []*ir.Kernel {
 	fold.Result("min", x.FoldMin().Add(x.FoldNaN()))
 	fold.Result("max", x.FoldMax().Add(x.FoldNaN()))
 
-	return []*ir.Kernel{fold}
+	most := ir.New("minmax", "AbsMax", `sets most of each group to the largest |x|, NaN if one is among it.`, Elems.Of(t.name))
+	most.Result("most", magnitude(most, most.Load("x", t.mem)).FoldHigh())
+
+	reach := ir.New("minmax", "Reach", `sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+low is NaN if one is among it, high may be.`, Elems.Of(t.name))
+	x = reach.Load("x", t.mem)
+	lo, hi := x.FoldLow(), x.FoldHigh()
+	negative := reach.Int(0).ISub(lo.As(ir.I32).Shr(31))
+	kept := lo.As(ir.I32).And(negative).As(ir.F32).Add(reach.Const(0))
+	reach.Result("low", hi.Ordered().Select(kept, hi))
+	reach.Result("high", hi)
+	return []*ir.Kernel{fold, most, reach}
 }
 
 // merge joins the ends of two sets of groups.

@@ -164,6 +164,13 @@ recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		q.store(k, "q", most, signedQuotient(x, s, r), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
+
+		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
+			Codes.Of(q.name), Elems.Of(t.name))
+		most = k.Word("most", ir.MemF32)
+		v := k.Load("x", t.mem).Mul(k.Param("recip", ir.MemF32))
+		q.store(k, "q", most, v, func() *ir.Node { return v })
+		ks = append(ks, k)
 	}
 	return ks
 }

@@ -26,8 +26,9 @@ func All() []*ir.Kernel {
 	}
 	for _, t := range tensors {
 		ks = append(ks, minmax(t)...)
+		ks = append(ks, params(t)...)
 	}
-	return append(ks, merge(), prepare())
+	return append(ks, chooseE8M0(), merge(), prepare())
 }
 
 // Kinds of variants.

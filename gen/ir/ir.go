@@ -153,15 +153,17 @@ const (
 	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
 	OpAlarmLow  // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
-	OpFoldMin // the smallest of a group; anything if a NaN is among them
-	OpFoldMax // the largest of a group; likewise
-	OpFoldNaN // a NaN if one is in the group or a fold of it already gives one, else +0
-	OpResult  // stores a group's number
+	OpFoldMin  // the smallest of a group; anything if a NaN is among them
+	OpFoldMax  // the largest of a group; likewise
+	OpFoldHigh // the largest of a group and 0; NaN if one with the sign bit clear is among them, another may show too
+	OpFoldLow  // the smallest of a group if it is negative, else anything that is not; NaN likewise, with the sign bit set
+	OpFoldNaN  // a NaN if one is in the group or a fold of it already gives one, else +0
+	OpResult   // stores a group's number
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldHigh", "FoldLow", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -270,6 +272,9 @@ func (k *Kernel) Grouped() bool { return len(k.Params)+len(k.Results) > 0 }
 
 // Folds reports whether the kernel reduces its groups to numbers.
 func (k *Kernel) Folds() bool { return len(k.Results) > 0 }
+
+// Fold reports whether the operation reduces a group to a number.
+func (o Op) Fold() bool { return OpFoldMin <= o && o <= OpFoldNaN }
 
 func (n *Node) key() string {
 	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Mem, n.Bits, n.Table)
@@ -556,6 +561,9 @@ func (k *Kernel) Rarely(formula func()) {
 func (n *Node) FoldMin() *Node { return n.un(OpFoldMin, F32, F32) }
 func (n *Node) FoldMax() *Node { return n.un(OpFoldMax, F32, F32) }
 
+func (n *Node) FoldHigh() *Node { return n.un(OpFoldHigh, F32, F32) }
+func (n *Node) FoldLow() *Node  { return n.un(OpFoldLow, F32, F32) }
+
 // FoldNaN is what must be added to FoldMin and FoldMax to make a NaN in the group show.
 func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
 
@@ -624,7 +632,7 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			}
 		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
 			l[i] = PerElement
-		case OpFoldMin, OpFoldMax, OpFoldNaN, OpResult:
+		case OpFoldMin, OpFoldMax, OpFoldHigh, OpFoldLow, OpFoldNaN, OpResult:
 			l[i] = After
 		}
 		for _, a := range n.Args {

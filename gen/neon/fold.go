@@ -18,8 +18,11 @@ func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
 	return acc
 }
 
+// low tells a smallest from a largest number.
+func low(op ir.Op) bool { return op == ir.OpFoldMin || op == ir.OpFoldLow }
+
 func (m *Machine) fold(op ir.Op) emit2 {
-	if op == ir.OpFoldMin {
+	if low(op) {
 		return m.FMIN
 	}
 	return m.FMAX
@@ -41,7 +44,7 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	}
 	f := m.fold(n.Op)
 	v := m.binary(s, f, m.binary(s, f, acc[0], acc[1]), m.binary(s, f, acc[2], acc[3]))
-	if n.Op == ir.OpFoldMin {
+	if low(n.Op) {
 		return m.unary(s, m.FMINV, v)
 	}
 	return m.unary(s, m.FMAXV, v)

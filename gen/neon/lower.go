@@ -15,6 +15,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	switch {
 	case n.Op == ir.OpFoldMin:
 		return []*ir.Node{k.Const(float32(math.Inf(1)))}
+	case n.Op == ir.OpFoldHigh, n.Op == ir.OpFoldLow:
+		return []*ir.Node{k.Const(0)}
 	case n.Op == ir.OpFoldMax:
 		return []*ir.Node{k.Const(float32(math.Inf(-1)))}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemU8 && n.Type == ir.F32:

@@ -183,13 +183,14 @@ type Seg struct {
 	lanes  bool
 	share  int // groups per tile
 	at     map[string]Addr
-	name   string // of the loop, for labels
-	rare   bool   // what is done instead of another segment
-	alarm  string // where alarms go
-	second bool   // a tile's second half
-	next   int    // groups between those of the segment and those that the pointers are at
-	Tail   bool   // fewer elements than a tile are left
-	Fill   bool   // the missing ones must be values of the group
+	params map[V]Addr // where parameters of short groups are
+	name   string     // of the loop, for labels
+	rare   bool       // what is done instead of another segment
+	alarm  string     // where alarms go
+	second bool       // a tile's second half
+	next   int        // groups between those of the segment and those that the pointers are at
+	Tail   bool       // fewer elements than a tile are left
+	Fill   bool       // the missing ones must be values of the group
 }
 
 // RareLabel is where an alarm goes.
@@ -207,6 +208,18 @@ func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
 		s.vals[key] = v
 	}
 	return v
+}
+
+// Param is where a register's contents are, if it is a parameter of a short group,
+// for a machine that takes such an operand from memory: a register that is not
+// used is not loaded.
+func (s *Seg) Param(v V) (Addr, bool) {
+	for ; s != nil; s = s.up {
+		if a, ok := s.params[v]; ok {
+			return a, true
+		}
+	}
+	return Addr{}, false
 }
 
 // Lanes reports whether each element is a group of its own.
@@ -381,7 +394,11 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 		}
 		args = append(args, vs)
 	}
-	return s.p.m.Lower(s, n, slot, args, s.place(n, slot))
+	v := s.p.m.Lower(s, n, slot, args, s.place(n, slot))
+	if n.Op == ir.OpParam && s.share > 1 && !s.lanes {
+		s.params[v] = s.place(n, slot)
+	}
+	return v
 }
 
 // place finds a memory operand.
@@ -405,7 +422,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}}
+	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -448,7 +465,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 	levels := s.p.k.Levels(s.lanes)
 	for _, n := range s.p.k.Nodes {
 		switch {
-		case n.Op == ir.OpFoldMin || n.Op == ir.OpFoldMax || n.Op == ir.OpFoldNaN:
+		case n.Op.Fold():
 			if slots == 4 {
 				var xs []V
 				for j := 0; j <= slot; j++ {
@@ -544,7 +561,9 @@ func (p *planner) build() *program {
 	} else {
 		pr.lanes = p.shape(pr, 4, true)
 		for _, share := range p.m.Shares() {
-			pr.short = append(pr.short, p.shape(pr, share, false))
+			sh := p.shape(pr, share, false)
+			sh.unload()
+			pr.short = append(pr.short, sh)
 		}
 	}
 	return pr
@@ -576,8 +595,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 			}
 		}
 		for _, n := range p.k.Nodes {
-			switch n.Op {
-			case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+			if n.Op.Fold() {
 				accs[n] = p.m.FoldInit(sh.group, n)
 			}
 		}
@@ -617,8 +635,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	}
 	sh.after = p.seg(sh.group, lanes, share)
 	for _, n := range p.k.Nodes {
-		switch n.Op {
-		case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+		if n.Op.Fold() {
 			sh.after.vals[[2]int{n.ID, 0}] = p.m.FoldFinish(sh.after, n, accs[n])
 		}
 	}
@@ -627,6 +644,32 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
 	}
 	return sh
+}
+
+// unload drops the loads of parameters that are in no register's use.
+func (sh *shape) unload() {
+	all := append(sh.segments(), sh.group, sh.first, sh.ahead)
+	used := map[V]bool{}
+	for _, s := range all {
+		if s != nil {
+			for _, i := range s.insts {
+				for _, v := range i.Uses {
+					used[v] = true
+				}
+			}
+		}
+	}
+	for _, s := range all {
+		if s != nil {
+			s.insts = slices.DeleteFunc(s.insts, func(i Inst) bool {
+				if len(i.Defs) != 1 || used[i.Defs[0]] {
+					return false
+				}
+				_, ok := s.params[i.Defs[0]]
+				return ok
+			})
+		}
+	}
 }
 
 // pipeline makes a loop that begins a tile before the one in front is done, as
@@ -684,7 +727,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		s.vals[[2]int{v.n.ID, slot}] = here[i]
 	}
 	next, there := first(beyond, groups)
-	s.insts = next.insts
+	s.insts, s.params = next.insts, next.params
 	s.body(nil)
 	for i, v := range here {
 		s.Add(p.m.Copy(v, there[i]))
@@ -699,11 +742,11 @@ func (p *planner) tree(pr *program, registers int) *shape {
 	s := p.seg(pr.call, false, 1)
 	var folds, nans []*ir.Node
 	for _, n := range p.k.Nodes {
-		switch n.Op {
-		case ir.OpFoldMin, ir.OpFoldMax:
-			folds = append(folds, n)
-		case ir.OpFoldNaN:
+		switch {
+		case n.Op == ir.OpFoldNaN:
 			nans = append(nans, n)
+		case n.Op.Fold():
+			folds = append(folds, n)
 		}
 	}
 	accs := map[*ir.Node][]V{}
@@ -753,15 +796,22 @@ func (p *planner) tree(pr *program, registers int) *shape {
 	return sh
 }
 
-// element loads register i of a group's run for a tree.
+// element computes register i of a group's run for a tree.
 func (s *Seg) element(n *ir.Node, i int) V {
-	if n.Op != ir.OpLoad {
-		panic("plan: a tree folds what is loaded")
+	if n.Op == ir.OpAs {
+		return s.element(n.Args[0], i)
 	}
-	at := Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+	var at Addr
+	if n.Op == ir.OpLoad {
+		at = Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+	}
 	var args [][]V
-	for _, a := range s.p.extras[n.ID] {
-		args = append(args, []V{s.demand(a, 0)})
+	for _, a := range s.p.operands(n) {
+		if s.p.k.Levels(false)[a.ID] == ir.PerElement {
+			args = append(args, []V{s.element(a, i)})
+		} else {
+			args = append(args, []V{s.demand(a, 0)})
+		}
 	}
 	return s.p.m.Lower(s, n, 0, args, at)
 }
@@ -771,6 +821,9 @@ func (s *Seg) Results() int { return s.share }
 
 // scalar computes what follows a fold; only lane 0 counts.
 func (s *Seg) scalar(n *ir.Node) V {
+	if n.Op == ir.OpAs {
+		return s.scalar(n.Args[0])
+	}
 	if v, ok := s.vals[[2]int{n.ID, 0}]; ok {
 		return v
 	}

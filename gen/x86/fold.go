@@ -22,7 +22,9 @@ func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
 	return acc
 }
 
-var foldName = map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS"}
+// As integers, a NaN is beyond an infinity of its sign: signed, the largest of
+// all and 0 is the largest positive number, unsigned the smallest negative one.
+var foldName = map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS", ir.OpFoldHigh: "VPMAXSD", ir.OpFoldLow: "VPMAXUD"}
 
 // FoldStep takes in one more register of the tile; NaNs are sought in two at a time.
 func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {

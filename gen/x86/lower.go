@@ -42,6 +42,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return m.storeExtras(n)
 	case ir.OpFoldMin:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(1)))}
+	case ir.OpFoldHigh, ir.OpFoldLow:
+		return []*ir.Node{ir.Of(n).Const(0)}
 	case ir.OpFoldMax:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(-1)))}
 	}
@@ -80,6 +82,11 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		isa = 1
 	}
 	if names, ok := simple[n.Op]; ok {
+		if n.Op == ir.OpAdd || n.Op == ir.OpSub || n.Op == ir.OpMul {
+			if p, ok := m.embedded(s, args[1][0]); ok {
+				return s.Op(plan.Vec, func(d int, u []int) { m.i(names[isa]+"_BCST", p, m.vec(u[0]), m.vec(d)) }, args[0][0])
+			}
+		}
 		return one(names[isa], 1, 0)
 	}
 	switch n.Op {
@@ -212,8 +219,31 @@ func (m *Machine) zero(d int) {
 	}
 }
 
+// embedded is a parameter in memory as an operand of arithmetic. That is free,
+// where the instruction that broadcasts one is a shuffle too on some machines.
+func (m *Machine) embedded(s *plan.Seg, v plan.V) (operand.Op, bool) {
+	a, ok := s.Param(v)
+	if !ok || !m.wide {
+		return nil, false
+	}
+	return m.mem(a, 0), true
+}
+
 // fma picks the form whose destination is an operand that dies, if one does.
 func (m *Machine) fma(s *plan.Seg, name string, a, b, c plan.V) plan.V {
+	if p, ok := m.embedded(s, b); ok {
+		return s.Op(plan.Vec, func(d int, u []int) {
+			a, c := u[1], u[0]
+			if d == a && d != c {
+				m.i(name+"132PS_BCST", p, m.vec(c), m.vec(d))
+				return
+			}
+			if d != c {
+				m.i("VMOVAPS", m.vec(c), m.vec(d))
+			}
+			m.i(name+"231PS_BCST", p, m.vec(a), m.vec(d))
+		}, c, a)
+	}
 	return s.Op(plan.Vec, func(d int, u []int) {
 		a, b, c := u[1], u[2], u[0]
 		switch d {

@@ -344,11 +344,8 @@ func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 
 // BranchOdd jumps if an argument is odd.
 func (m *Machine) BranchOdd(arg, l string) {
-	p, err := m.ctx.Param(arg).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	m.i("TESTB", operand.U8(1), p.Addr)
+	m.ctx.Load(m.ctx.Param(arg), scratch)
+	m.i("TESTB", operand.U8(1), scratch.As8())
 	m.i("JNE", operand.LabelRef(l))
 }
 

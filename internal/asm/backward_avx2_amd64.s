@@ -278,7 +278,8 @@ piece14:
 
 piece15:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -586,7 +587,8 @@ piece10:
 
 piece11:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -882,7 +884,8 @@ piece14:
 
 piece15:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1165,7 +1168,8 @@ piece10:
 
 piece11:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1509,7 +1513,8 @@ piece14:
 
 piece15:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1859,7 +1864,8 @@ piece10:
 
 piece11:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

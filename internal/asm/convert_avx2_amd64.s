@@ -199,7 +199,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -410,7 +411,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -685,7 +687,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1020,7 +1023,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1232,7 +1236,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1525,7 +1530,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1854,7 +1860,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2115,7 +2122,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2395,7 +2403,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2673,7 +2682,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2946,7 +2956,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3432,7 +3443,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3979,7 +3991,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4543,7 +4556,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5129,7 +5143,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5698,7 +5713,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6272,7 +6288,8 @@ piece10:
 
 piece11:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6740,7 +6757,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

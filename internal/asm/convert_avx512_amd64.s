@@ -68,7 +68,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -162,7 +163,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -291,7 +293,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -483,7 +486,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -588,7 +592,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -757,7 +762,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -954,7 +960,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1099,7 +1106,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1263,7 +1271,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1419,7 +1428,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1570,7 +1580,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1925,7 +1936,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2337,7 +2349,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2766,7 +2779,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3217,7 +3231,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3651,7 +3666,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4083,7 +4099,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4425,7 +4442,8 @@ lanetailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -105,7 +105,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -118,39 +119,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -163,41 +163,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -281,7 +278,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -321,70 +319,64 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -392,7 +384,7 @@ TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -499,7 +491,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -512,48 +505,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -566,54 +558,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -722,7 +711,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -766,92 +756,86 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalInt8F16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -859,7 +843,7 @@ TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -974,7 +958,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -987,50 +972,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1043,54 +1025,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1199,7 +1174,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1247,94 +1223,82 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1342,7 +1306,7 @@ TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1437,7 +1401,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1450,39 +1415,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1495,41 +1459,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1613,7 +1574,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1653,70 +1615,64 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1724,7 +1680,7 @@ TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1831,7 +1787,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1844,48 +1801,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1898,54 +1854,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2054,7 +2007,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2098,92 +2052,86 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalUint8F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2191,7 +2139,7 @@ TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2306,7 +2254,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2319,50 +2268,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2375,54 +2321,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2531,7 +2470,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2579,94 +2519,82 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked4F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2674,7 +2602,7 @@ TEXT ·DequantizePacked4F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2808,7 +2736,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2821,43 +2750,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2870,45 +2798,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3023,7 +2948,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3067,78 +2993,72 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked4F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3146,7 +3066,7 @@ TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3292,7 +3212,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3305,52 +3226,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3363,58 +3283,55 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3554,7 +3471,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3602,100 +3520,94 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked4F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3703,7 +3615,7 @@ TEXT ·DequantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3857,7 +3769,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3870,54 +3783,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3930,58 +3840,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4121,7 +4024,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4173,102 +4077,90 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked2F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4276,7 +4168,7 @@ TEXT ·DequantizePacked2F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4414,7 +4306,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4427,43 +4320,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4476,45 +4368,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4633,7 +4522,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4677,78 +4567,72 @@ groupstream:
 	JMP          grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked2F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4756,7 +4640,7 @@ TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4906,7 +4790,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4919,52 +4804,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4977,58 +4861,55 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5172,7 +5053,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5220,100 +5102,94 @@ groupstream:
 	JMP          grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked2F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -5321,7 +5197,7 @@ TEXT ·DequantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5479,7 +5355,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5492,40 +5369,36 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
@@ -5539,7 +5412,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5552,44 +5426,36 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS.BCST  12(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+16, DX
@@ -5603,7 +5469,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5747,7 +5614,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5800,40 +5668,36 @@ groupstream:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 32(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 64(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+8, DX
@@ -5847,44 +5711,36 @@ short2stream:
 
 short4stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 32(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 64(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS.BCST  12(BX), Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+16, DX

@@ -203,7 +203,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -244,7 +245,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -512,7 +514,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -786,7 +789,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -836,7 +840,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1213,7 +1218,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1508,7 +1514,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1560,7 +1567,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1937,7 +1945,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2218,7 +2227,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2259,7 +2269,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2527,7 +2538,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2801,7 +2813,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2851,7 +2864,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3228,7 +3242,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3523,7 +3538,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3575,7 +3591,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3952,7 +3969,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4266,7 +4284,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4319,7 +4338,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4612,7 +4632,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4943,7 +4964,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5005,7 +5027,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5407,7 +5430,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5759,7 +5783,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5823,7 +5848,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6225,7 +6251,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6547,7 +6574,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6592,7 +6620,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6868,7 +6897,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7167,7 +7197,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7221,7 +7252,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7606,7 +7638,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7926,7 +7959,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7982,7 +8016,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8367,7 +8402,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -97,7 +97,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -110,35 +111,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -151,37 +151,34 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -257,7 +254,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -293,62 +291,56 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -356,7 +348,7 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -455,7 +447,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -468,44 +461,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -518,50 +510,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -662,7 +651,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -702,84 +692,78 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -787,7 +771,7 @@ TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -894,7 +878,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -907,46 +892,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -959,50 +941,43 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1103,7 +1078,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1147,86 +1123,74 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1234,7 +1198,7 @@ TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1321,7 +1285,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1334,35 +1299,34 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1375,37 +1339,34 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1481,7 +1442,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1517,62 +1479,56 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1580,7 +1536,7 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1679,7 +1635,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1692,44 +1649,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1742,50 +1698,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1886,7 +1839,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1926,84 +1880,78 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z13, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z14
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z13
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z13, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2011,7 +1959,7 @@ TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2118,7 +2066,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2131,46 +2080,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2183,50 +2129,43 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2327,7 +2266,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2371,86 +2311,74 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS 4(DX), Z13
-	VBROADCASTSS 8(DX), Z12
-	VBROADCASTSS 12(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS 8(BX), Z8
-	VBROADCASTSS 12(BX), Z7
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked4AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2458,7 +2386,7 @@ TEXT ·DequantizePacked4AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2584,7 +2512,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2597,39 +2526,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2642,41 +2570,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2783,7 +2708,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2823,70 +2749,64 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked4AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2894,7 +2814,7 @@ TEXT ·DequantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3032,7 +2952,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3045,48 +2966,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3099,54 +3019,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3278,7 +3195,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3322,92 +3240,86 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBQ        8(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBQ        24(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked4AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -3415,7 +3327,7 @@ TEXT ·DequantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3561,7 +3473,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3574,50 +3487,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3630,54 +3540,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3809,7 +3712,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3857,94 +3761,82 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked2AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3952,7 +3844,7 @@ TEXT ·DequantizePacked2AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 5
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4082,7 +3974,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4095,39 +3988,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4140,41 +4032,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4285,7 +4174,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+48(FP)
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4325,70 +4215,64 @@ groupstream:
 	JMP          grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked2AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4396,7 +4280,7 @@ TEXT ·DequantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4538,7 +4422,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4551,48 +4436,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4605,54 +4489,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVUPS          Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4788,7 +4669,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4832,92 +4714,86 @@ groupstream:
 	JMP          grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTD 4(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTD 12(SI), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z15, Z9, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VMOVNTPS         Z0, (DI)
+	VPBROADCASTD     4(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPBROADCASTD     12(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z15, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked2AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4925,7 +4801,7 @@ TEXT ·DequantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5075,7 +4951,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5088,37 +4965,33 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVUPS      Z0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVUPS      Z0, 64(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVUPS      Z0, 128(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -5131,7 +5004,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5144,41 +5018,33 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVUPS      Z0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVUPS      Z0, 64(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
 	VMOVUPS      Z0, 128(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS.BCST  12(BX), Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
@@ -5191,7 +5057,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5327,7 +5194,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5376,37 +5244,33 @@ groupstream:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVNTPS     Z0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVNTPS     Z0, 64(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVNTPS     Z0, 128(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z9, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -5419,41 +5283,33 @@ short2stream:
 
 short4stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VMOVNTPS     Z0, (DI)
 	VPBROADCASTD 4(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VADDPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VMOVNTPS     Z0, 64(DI)
 	VPBROADCASTD 8(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
 	VMOVNTPS     Z0, 128(DI)
 	VPBROADCASTD 12(SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS.BCST  12(BX), Z0, Z0
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX

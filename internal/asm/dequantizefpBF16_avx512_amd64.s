@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x7fff, Z9 0x10000, Z8 0x1, Z7 table
 	// per group: Z6 scale, Z5 Mul, Z0 Sub, K1 Ordered, Z4 Select
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -174,7 +174,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -187,63 +188,63 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (DX), Z6
-	VMULPS         Z15, Z6, Z5
-	VBROADCASTSS   4(DX), Z4
-	VMULPS         Z15, Z4, Z3
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z6
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z5
+	VSUBPS         Z6, Z6, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z4
 	VSUBPS         Z5, Z5, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z2
-	VSUBPS         Z3, Z3, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z1
-	VPOR           (SI), Y2, Y0
-	VPORD          32(SI), Y1, Y16
-	VPMAXUB        Y16, Y0, Y0
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VPOR           (SI), Y4, Y0
+	VPOR           32(SI), Y3, Y1
+	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y16
-	VPANDD         Y11, Y16, Y16
-	VCVTPH2PS      Y16, Z16
-	VMULPS         Z5, Z16, Z16
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y17
-	VPANDD         Y11, Y17, Y17
-	VCVTPH2PS      Y17, Z17
-	VMULPS         Z5, Z17, Z17
-	VPTESTMD       Z9, Z16, K1
-	VPADDD         Z10, Z16, Z16
-	VPADDD         Z8, Z16, K1, Z16
-	VPTESTMD       Z9, Z17, K1
-	VPADDD         Z10, Z17, Z17
-	VPADDD         Z8, Z17, K1, Z17
-	VPERMT2W       Z17, Z7, Z16
-	VMOVUPS        Z16, (DI)
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z6, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y16
-	VPANDD         Y11, Y16, Y16
-	VCVTPH2PS      Y16, Z16
-	VMULPS         Z3, Z16, Z16
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y17
-	VPANDD         Y11, Y17, Y17
-	VCVTPH2PS      Y17, Z17
-	VMULPS         Z3, Z17, Z17
-	VPTESTMD       Z9, Z16, K1
-	VPADDD         Z10, Z16, Z16
-	VPADDD         Z8, Z16, K1, Z16
-	VPTESTMD       Z9, Z17, K1
-	VPADDD         Z10, Z17, Z17
-	VPADDD         Z8, Z17, K1, Z17
-	VPERMT2W       Z17, Z7, Z16
-	VMOVUPS        Z16, 64(DI)
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -256,7 +257,8 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -269,74 +271,74 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS    (DX), Z6
-	VMULPS          Z15, Z6, Z5
-	VBROADCASTSS    4(DX), Z4
-	VMULPS          Z15, Z4, Z3
-	VBROADCASTSS    8(DX), Z2
-	VMULPS          Z15, Z2, Z1
-	VBROADCASTSS    12(DX), Z0
-	VMULPS          Z15, Z0, Z16
-	VSUBPS          Z5, Z5, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z17
-	VSUBPS          Z3, Z3, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z18
-	VSUBPS          Z1, Z1, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z19
-	VSUBPS          Z16, Z16, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z20
-	VPORD           Z18, Z17, Z21
-	VPORD           Z20, Z19, Z22
-	VPORD           (SI), Y21, Y21
-	VPORD           32(SI), Y22, Y22
-	VPMAXUB         Y22, Y21, Y21
-	VPCMPEQB        Y13, Y21, K0
+	VBROADCASTSS    (DX), Z17
+	VMULPS          Z15, Z17, Z6
+	VBROADCASTSS    4(DX), Z17
+	VMULPS          Z15, Z17, Z5
+	VBROADCASTSS    8(DX), Z17
+	VMULPS          Z15, Z17, Z4
+	VBROADCASTSS    12(DX), Z17
+	VMULPS          Z15, Z17, Z3
+	VSUBPS          Z6, Z6, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z2
+	VSUBPS          Z5, Z5, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z1
+	VSUBPS          Z4, Z4, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z0
+	VSUBPS          Z3, Z3, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z16
+	VPORD           Z1, Z2, Z17
+	VPORD           Z16, Z0, Z18
+	VPORD           (SI), Y17, Y17
+	VPORD           32(SI), Y18, Y18
+	VPMAXUB         Y18, Y17, Y17
+	VPCMPEQB        Y13, Y17, K0
 	KORTESTQ        K0, K0
 	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y22
-	VPANDD          Y11, Y22, Y22
-	VCVTPH2PS       Y22, Z22
-	VMULPS          Z5, Z22, Z22
-	VBROADCASTI32X4 16(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y23
-	VPANDD          Y11, Y23, Y23
-	VCVTPH2PS       Y23, Z23
-	VMULPS          Z3, Z23, Z23
-	VPTESTMD        Z9, Z22, K1
-	VPADDD          Z10, Z22, Z22
-	VPADDD          Z8, Z22, K1, Z22
-	VPTESTMD        Z9, Z23, K1
-	VPADDD          Z10, Z23, Z23
-	VPADDD          Z8, Z23, K1, Z23
-	VPERMT2W        Z23, Z7, Z22
-	VMOVUPS         Z22, (DI)
-	VBROADCASTI32X4 32(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y22
-	VPANDD          Y11, Y22, Y22
-	VCVTPH2PS       Y22, Z22
-	VMULPS          Z1, Z22, Z22
-	VBROADCASTI32X4 48(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y23
-	VPANDD          Y11, Y23, Y23
-	VCVTPH2PS       Y23, Z23
-	VMULPS          Z16, Z23, Z23
-	VPTESTMD        Z9, Z22, K1
-	VPADDD          Z10, Z22, Z22
-	VPADDD          Z8, Z22, K1, Z22
-	VPTESTMD        Z9, Z23, K1
-	VPADDD          Z10, Z23, Z23
-	VPADDD          Z8, Z23, K1, Z23
-	VPERMT2W        Z23, Z7, Z22
-	VMOVUPS         Z22, 64(DI)
+	VBROADCASTI32X4 (SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z6, Z18, Z18
+	VBROADCASTI32X4 16(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y19
+	VPANDD          Y11, Y19, Y19
+	VCVTPH2PS       Y19, Z19
+	VMULPS          Z5, Z19, Z19
+	VPTESTMD        Z9, Z18, K1
+	VPADDD          Z10, Z18, Z18
+	VPADDD          Z8, Z18, K1, Z18
+	VPTESTMD        Z9, Z19, K1
+	VPADDD          Z10, Z19, Z19
+	VPADDD          Z8, Z19, K1, Z19
+	VPERMT2W        Z19, Z7, Z18
+	VMOVUPS         Z18, (DI)
+	VBROADCASTI32X4 32(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z4, Z18, Z18
+	VBROADCASTI32X4 48(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y19
+	VPANDD          Y11, Y19, Y19
+	VCVTPH2PS       Y19, Z19
+	VMULPS          Z3, Z19, Z19
+	VPTESTMD        Z9, Z18, K1
+	VPADDD          Z10, Z18, Z18
+	VPADDD          Z8, Z18, K1, Z18
+	VPTESTMD        Z9, Z19, K1
+	VPADDD          Z10, Z19, Z19
+	VPADDD          Z8, Z19, K1, Z19
+	VPERMT2W        Z19, Z7, Z18
+	VMOVUPS         Z18, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -349,7 +351,8 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -529,7 +532,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -771,63 +775,63 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
-	VBROADCASTSS   (DX), Z6
-	VMULPS         Z15, Z6, Z5
-	VBROADCASTSS   4(DX), Z4
-	VMULPS         Z15, Z4, Z3
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z6
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z5
+	VSUBPS         Z6, Z6, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z4
 	VSUBPS         Z5, Z5, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z2
-	VSUBPS         Z3, Z3, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z1
-	VPOR           (SI), Y2, Y0
-	VPORD          32(SI), Y1, Y16
-	VPMAXUB        Y16, Y0, Y0
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VPOR           (SI), Y4, Y0
+	VPOR           32(SI), Y3, Y1
+	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
 	TESTL          AX, AX
 	JNE            short2rare
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y16
-	VPANDD         Y11, Y16, Y16
-	VCVTPH2PS      Y16, Z16
-	VMULPS         Z5, Z16, Z16
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y17
-	VPANDD         Y11, Y17, Y17
-	VCVTPH2PS      Y17, Z17
-	VMULPS         Z5, Z17, Z17
-	VPTESTMD       Z9, Z16, K1
-	VPADDD         Z10, Z16, Z16
-	VPADDD         Z8, Z16, K1, Z16
-	VPTESTMD       Z9, Z17, K1
-	VPADDD         Z10, Z17, Z17
-	VPADDD         Z8, Z17, K1, Z17
-	VPERMT2W       Z17, Z7, Z16
-	VMOVNTPS       Z16, (DI)
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z6, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVNTPS       Z1, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y16
-	VPANDD         Y11, Y16, Y16
-	VCVTPH2PS      Y16, Z16
-	VMULPS         Z3, Z16, Z16
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y17
-	VPANDD         Y11, Y17, Y17
-	VCVTPH2PS      Y17, Z17
-	VMULPS         Z3, Z17, Z17
-	VPTESTMD       Z9, Z16, K1
-	VPADDD         Z10, Z16, Z16
-	VPADDD         Z8, Z16, K1, Z16
-	VPTESTMD       Z9, Z17, K1
-	VPADDD         Z10, Z17, Z17
-	VPADDD         Z8, Z17, K1, Z17
-	VPERMT2W       Z17, Z7, Z16
-	VMOVNTPS       Z16, 64(DI)
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVNTPS       Z1, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -838,155 +842,155 @@ short2stream:
 
 short2rare:
 	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+156(SB), Z16
-	VPANDD       Z16, Z0, Z17
-	VPCMPEQD     Z16, Z17, K1
+	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z17, Z17
-	VBROADCASTSS constantsAVX512<>+160(SB), Z18
-	VPADDD       Z18, Z17, Z17
-	VBROADCASTSS constantsAVX512<>+164(SB), Z19
-	VBROADCASTSS constantsAVX512<>+168(SB), Z20
-	VMOVAPS      Z20, Z21
-	VFMADD231PS  Z19, Z17, Z21
-	VMINPS       Z21, Z17, Z21
-	VBROADCASTSS constantsAVX512<>+172(SB), Z17
-	VPTERNLOGD   $0xf8, Z17, Z0, Z21
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+160(SB), Z16
+	VPADDD       Z16, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+164(SB), Z17
+	VBROADCASTSS constantsAVX512<>+168(SB), Z18
+	VMOVAPS      Z18, Z19
+	VFMADD231PS  Z17, Z2, Z19
+	VMINPS       Z19, Z2, Z19
+	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z19
 	VBROADCASTSS constantsAVX512<>+176(SB), Z0
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS       Z6, Z21, Z21
-	VPMOVZXBD    16(SI), Z22
-	VPANDD       Z16, Z22, Z23
-	VPCMPEQD     Z16, Z23, K1
-	VPSLLD       $0x18, Z22, Z22
-	VPSLLD       $0x14, Z23, Z23
-	VPADDD       Z18, Z23, Z23
-	VMOVAPS      Z20, Z24
-	VFMADD231PS  Z19, Z23, Z24
-	VMINPS       Z24, Z23, Z24
-	VPTERNLOGD   $0xf8, Z17, Z22, Z24
-	VBLENDMPS    Z0, Z24, K1, Z24
-	VMULPS       Z6, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+176(SB), Z22
-	VPTESTMD     Z9, Z21, K1
-	VPADDD       Z10, Z21, Z23
-	VPADDD       Z8, Z23, K1, Z23
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z23, Z22, K1, Z23
-	VPTESTMD     Z9, Z24, K1
-	VPADDD       Z10, Z24, Z21
+	VBLENDMPS    Z0, Z19, K1, Z19
+	VMULPS.BCST  (DX), Z19, Z19
+	VPMOVZXBD    16(SI), Z20
+	VPANDD       Z1, Z20, Z21
+	VPCMPEQD     Z1, Z21, K1
+	VPSLLD       $0x18, Z20, Z20
+	VPSLLD       $0x14, Z21, Z21
+	VPADDD       Z16, Z21, Z21
+	VMOVAPS      Z18, Z22
+	VFMADD231PS  Z17, Z21, Z22
+	VMINPS       Z22, Z21, Z22
+	VPTERNLOGD   $0xf8, Z2, Z20, Z22
+	VBLENDMPS    Z0, Z22, K1, Z22
+	VMULPS.BCST  (DX), Z22, Z22
+	VBROADCASTSS constantsAVX512<>+176(SB), Z20
+	VPTESTMD     Z9, Z19, K1
+	VPADDD       Z10, Z19, Z21
 	VPADDD       Z8, Z21, K1, Z21
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z21, Z22, K1, Z21
-	VPERMT2W     Z21, Z7, Z23
-	VMOVUPS      Z23, (DI)
-	VPMOVZXBD    32(SI), Z21
-	VPANDD       Z16, Z21, Z23
-	VPCMPEQD     Z16, Z23, K1
-	VPSLLD       $0x18, Z21, Z21
-	VPSLLD       $0x14, Z23, Z23
-	VPADDD       Z18, Z23, Z23
-	VMOVAPS      Z20, Z24
-	VFMADD231PS  Z19, Z23, Z24
-	VMINPS       Z24, Z23, Z24
-	VPTERNLOGD   $0xf8, Z17, Z21, Z24
-	VBLENDMPS    Z0, Z24, K1, Z24
-	VMULPS       Z4, Z24, Z24
-	VPMOVZXBD    48(SI), Z21
-	VPANDD       Z16, Z21, Z23
-	VPCMPEQD     Z16, Z23, K1
-	VPSLLD       $0x18, Z21, Z21
-	VPSLLD       $0x14, Z23, Z23
-	VPADDD       Z18, Z23, Z23
-	VFMADD231PS  Z19, Z23, Z20
-	VMINPS       Z20, Z23, Z20
-	VPTERNLOGD   $0xf8, Z17, Z21, Z20
-	VBLENDMPS    Z0, Z20, K1, Z0
-	VMULPS       Z4, Z0, Z0
-	VPTESTMD     Z9, Z24, K1
-	VPADDD       Z10, Z24, Z16
-	VPADDD       Z8, Z16, K1, Z16
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z16, Z22, K1, Z16
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z21, Z20, K1, Z21
+	VPTESTMD     Z9, Z22, K1
+	VPADDD       Z10, Z22, Z19
+	VPADDD       Z8, Z19, K1, Z19
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z19, Z20, K1, Z19
+	VPERMT2W     Z19, Z7, Z21
+	VMOVUPS      Z21, (DI)
+	VPMOVZXBD    32(SI), Z19
+	VPANDD       Z1, Z19, Z21
+	VPCMPEQD     Z1, Z21, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z21, Z21
+	VPADDD       Z16, Z21, Z21
+	VMOVAPS      Z18, Z22
+	VFMADD231PS  Z17, Z21, Z22
+	VMINPS       Z22, Z21, Z22
+	VPTERNLOGD   $0xf8, Z2, Z19, Z22
+	VBLENDMPS    Z0, Z22, K1, Z22
+	VMULPS.BCST  4(DX), Z22, Z22
+	VPMOVZXBD    48(SI), Z19
+	VPANDD       Z1, Z19, Z21
+	VPCMPEQD     Z1, Z21, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z21, Z21
+	VPADDD       Z16, Z21, Z21
+	VFMADD231PS  Z17, Z21, Z18
+	VMINPS       Z18, Z21, Z18
+	VPTERNLOGD   $0xf8, Z2, Z19, Z18
+	VBLENDMPS    Z0, Z18, K1, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VPTESTMD     Z9, Z22, K1
+	VPADDD       Z10, Z22, Z1
+	VPADDD       Z8, Z1, K1, Z1
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z1, Z20, K1, Z1
 	VPTESTMD     Z9, Z0, K1
-	VPADDD       Z10, Z0, Z17
-	VPADDD       Z8, Z17, K1, Z17
+	VPADDD       Z10, Z0, Z2
+	VPADDD       Z8, Z2, K1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z17, Z22, K1, Z17
-	VPERMT2W     Z17, Z7, Z16
-	VMOVUPS      Z16, 64(DI)
+	VBLENDMPS    Z2, Z20, K1, Z2
+	VPERMT2W     Z2, Z7, Z1
+	VMOVUPS      Z1, 64(DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHT0      (SI)(CX*1)
-	VBROADCASTSS    (DX), Z6
-	VMULPS          Z15, Z6, Z5
-	VBROADCASTSS    4(DX), Z4
-	VMULPS          Z15, Z4, Z3
-	VBROADCASTSS    8(DX), Z2
-	VMULPS          Z15, Z2, Z1
-	VBROADCASTSS    12(DX), Z0
-	VMULPS          Z15, Z0, Z16
-	VSUBPS          Z5, Z5, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z17
-	VSUBPS          Z3, Z3, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z18
-	VSUBPS          Z1, Z1, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z19
-	VSUBPS          Z16, Z16, Z21
-	VCMPPS          $0x07, Z21, Z21, K1
-	VBLENDMPS       Z14, Z13, K1, Z20
-	VPORD           Z18, Z17, Z21
-	VPORD           Z20, Z19, Z22
-	VPORD           (SI), Y21, Y21
-	VPORD           32(SI), Y22, Y22
-	VPMAXUB         Y22, Y21, Y21
-	VPCMPEQB        Y13, Y21, K0
+	VBROADCASTSS    (DX), Z17
+	VMULPS          Z15, Z17, Z6
+	VBROADCASTSS    4(DX), Z17
+	VMULPS          Z15, Z17, Z5
+	VBROADCASTSS    8(DX), Z17
+	VMULPS          Z15, Z17, Z4
+	VBROADCASTSS    12(DX), Z17
+	VMULPS          Z15, Z17, Z3
+	VSUBPS          Z6, Z6, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z2
+	VSUBPS          Z5, Z5, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z1
+	VSUBPS          Z4, Z4, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z0
+	VSUBPS          Z3, Z3, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z16
+	VPORD           Z1, Z2, Z17
+	VPORD           Z16, Z0, Z18
+	VPORD           (SI), Y17, Y17
+	VPORD           32(SI), Y18, Y18
+	VPMAXUB         Y18, Y17, Y17
+	VPCMPEQB        Y13, Y17, K0
 	KORTESTQ        K0, K0
 	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y22
-	VPANDD          Y11, Y22, Y22
-	VCVTPH2PS       Y22, Z22
-	VMULPS          Z5, Z22, Z22
-	VBROADCASTI32X4 16(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y23
-	VPANDD          Y11, Y23, Y23
-	VCVTPH2PS       Y23, Z23
-	VMULPS          Z3, Z23, Z23
-	VPTESTMD        Z9, Z22, K1
-	VPADDD          Z10, Z22, Z22
-	VPADDD          Z8, Z22, K1, Z22
-	VPTESTMD        Z9, Z23, K1
-	VPADDD          Z10, Z23, Z23
-	VPADDD          Z8, Z23, K1, Z23
-	VPERMT2W        Z23, Z7, Z22
-	VMOVNTPS        Z22, (DI)
-	VBROADCASTI32X4 32(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y22
-	VPANDD          Y11, Y22, Y22
-	VCVTPH2PS       Y22, Z22
-	VMULPS          Z1, Z22, Z22
-	VBROADCASTI32X4 48(SI), Y21
-	VPSHUFB         Y12, Y21, Y21
-	VPSRAW          $0x01, Y21, Y23
-	VPANDD          Y11, Y23, Y23
-	VCVTPH2PS       Y23, Z23
-	VMULPS          Z16, Z23, Z23
-	VPTESTMD        Z9, Z22, K1
-	VPADDD          Z10, Z22, Z22
-	VPADDD          Z8, Z22, K1, Z22
-	VPTESTMD        Z9, Z23, K1
-	VPADDD          Z10, Z23, Z23
-	VPADDD          Z8, Z23, K1, Z23
-	VPERMT2W        Z23, Z7, Z22
-	VMOVNTPS        Z22, 64(DI)
+	VBROADCASTI32X4 (SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z6, Z18, Z18
+	VBROADCASTI32X4 16(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y19
+	VPANDD          Y11, Y19, Y19
+	VCVTPH2PS       Y19, Z19
+	VMULPS          Z5, Z19, Z19
+	VPTESTMD        Z9, Z18, K1
+	VPADDD          Z10, Z18, Z18
+	VPADDD          Z8, Z18, K1, Z18
+	VPTESTMD        Z9, Z19, K1
+	VPADDD          Z10, Z19, Z19
+	VPADDD          Z8, Z19, K1, Z19
+	VPERMT2W        Z19, Z7, Z18
+	VMOVNTPS        Z18, (DI)
+	VBROADCASTI32X4 32(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z4, Z18, Z18
+	VBROADCASTI32X4 48(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y19
+	VPANDD          Y11, Y19, Y19
+	VCVTPH2PS       Y19, Z19
+	VMULPS          Z3, Z19, Z19
+	VPTESTMD        Z9, Z18, K1
+	VPADDD          Z10, Z18, Z18
+	VPADDD          Z8, Z18, K1, Z18
+	VPTESTMD        Z9, Z19, K1
+	VPADDD          Z10, Z19, Z19
+	VPADDD          Z8, Z19, K1, Z19
+	VPERMT2W        Z19, Z7, Z18
+	VMOVNTPS        Z18, 64(DI)
 	ADDQ            $+16, DX
 	ADDQ            $+128, DI
 	ADDQ            $+64, SI
@@ -996,84 +1000,84 @@ short4stream:
 	JMP             short4end
 
 short4rare:
-	VPMOVZXBD    (SI), Z21
-	VBROADCASTSS constantsAVX512<>+156(SB), Z22
-	VPANDD       Z22, Z21, Z23
-	VPCMPEQD     Z22, Z23, K1
-	VPSLLD       $0x18, Z21, Z21
-	VPSLLD       $0x14, Z23, Z23
-	VBROADCASTSS constantsAVX512<>+160(SB), Z24
-	VPADDD       Z24, Z23, Z23
-	VBROADCASTSS constantsAVX512<>+164(SB), Z25
-	VBROADCASTSS constantsAVX512<>+168(SB), Z26
-	VMOVAPS      Z26, Z27
-	VFMADD231PS  Z25, Z23, Z27
-	VMINPS       Z27, Z23, Z27
-	VBROADCASTSS constantsAVX512<>+172(SB), Z23
-	VPTERNLOGD   $0xf8, Z23, Z21, Z27
-	VBROADCASTSS constantsAVX512<>+176(SB), Z21
-	VBLENDMPS    Z21, Z27, K1, Z27
-	VMULPS       Z6, Z27, Z27
-	VPMOVZXBD    16(SI), Z28
-	VPANDD       Z22, Z28, Z29
-	VPCMPEQD     Z22, Z29, K1
-	VPSLLD       $0x18, Z28, Z28
-	VPSLLD       $0x14, Z29, Z29
-	VPADDD       Z24, Z29, Z29
-	VMOVAPS      Z26, Z30
-	VFMADD231PS  Z25, Z29, Z30
-	VMINPS       Z30, Z29, Z30
-	VPTERNLOGD   $0xf8, Z23, Z28, Z30
-	VBLENDMPS    Z21, Z30, K1, Z30
-	VMULPS       Z4, Z30, Z30
-	VBROADCASTSS constantsAVX512<>+176(SB), Z28
-	VPTESTMD     Z9, Z27, K1
-	VPADDD       Z10, Z27, Z29
-	VPADDD       Z8, Z29, K1, Z29
-	VCMPPS       $0x07, Z27, Z27, K1
-	VBLENDMPS    Z29, Z28, K1, Z29
-	VPTESTMD     Z9, Z30, K1
-	VPADDD       Z10, Z30, Z27
-	VPADDD       Z8, Z27, K1, Z27
-	VCMPPS       $0x07, Z30, Z30, K1
-	VBLENDMPS    Z27, Z28, K1, Z27
-	VPERMT2W     Z27, Z7, Z29
-	VMOVUPS      Z29, (DI)
-	VPMOVZXBD    32(SI), Z27
-	VPANDD       Z22, Z27, Z29
-	VPCMPEQD     Z22, Z29, K1
-	VPSLLD       $0x18, Z27, Z27
-	VPSLLD       $0x14, Z29, Z29
-	VPADDD       Z24, Z29, Z29
-	VMOVAPS      Z26, Z30
-	VFMADD231PS  Z25, Z29, Z30
-	VMINPS       Z30, Z29, Z30
-	VPTERNLOGD   $0xf8, Z23, Z27, Z30
-	VBLENDMPS    Z21, Z30, K1, Z30
-	VMULPS       Z2, Z30, Z30
-	VPMOVZXBD    48(SI), Z27
-	VPANDD       Z22, Z27, Z29
-	VPCMPEQD     Z22, Z29, K1
-	VPSLLD       $0x18, Z27, Z27
-	VPSLLD       $0x14, Z29, Z29
-	VPADDD       Z24, Z29, Z29
-	VFMADD231PS  Z25, Z29, Z26
-	VMINPS       Z26, Z29, Z26
-	VPTERNLOGD   $0xf8, Z23, Z27, Z26
-	VBLENDMPS    Z21, Z26, K1, Z21
-	VMULPS       Z0, Z21, Z21
-	VPTESTMD     Z9, Z30, K1
-	VPADDD       Z10, Z30, Z22
-	VPADDD       Z8, Z22, K1, Z22
-	VCMPPS       $0x07, Z30, Z30, K1
-	VBLENDMPS    Z22, Z28, K1, Z22
-	VPTESTMD     Z9, Z21, K1
-	VPADDD       Z10, Z21, Z23
+	VPMOVZXBD    (SI), Z17
+	VBROADCASTSS constantsAVX512<>+156(SB), Z18
+	VPANDD       Z18, Z17, Z19
+	VPCMPEQD     Z18, Z19, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VBROADCASTSS constantsAVX512<>+160(SB), Z20
+	VPADDD       Z20, Z19, Z19
+	VBROADCASTSS constantsAVX512<>+164(SB), Z21
+	VBROADCASTSS constantsAVX512<>+168(SB), Z22
+	VMOVAPS      Z22, Z23
+	VFMADD231PS  Z21, Z19, Z23
+	VMINPS       Z23, Z19, Z23
+	VBROADCASTSS constantsAVX512<>+172(SB), Z19
+	VPTERNLOGD   $0xf8, Z19, Z17, Z23
+	VBROADCASTSS constantsAVX512<>+176(SB), Z17
+	VBLENDMPS    Z17, Z23, K1, Z23
+	VMULPS.BCST  (DX), Z23, Z23
+	VPMOVZXBD    16(SI), Z24
+	VPANDD       Z18, Z24, Z25
+	VPCMPEQD     Z18, Z25, K1
+	VPSLLD       $0x18, Z24, Z24
+	VPSLLD       $0x14, Z25, Z25
+	VPADDD       Z20, Z25, Z25
+	VMOVAPS      Z22, Z26
+	VFMADD231PS  Z21, Z25, Z26
+	VMINPS       Z26, Z25, Z26
+	VPTERNLOGD   $0xf8, Z19, Z24, Z26
+	VBLENDMPS    Z17, Z26, K1, Z26
+	VMULPS.BCST  4(DX), Z26, Z26
+	VBROADCASTSS constantsAVX512<>+176(SB), Z24
+	VPTESTMD     Z9, Z23, K1
+	VPADDD       Z10, Z23, Z25
+	VPADDD       Z8, Z25, K1, Z25
+	VCMPPS       $0x07, Z23, Z23, K1
+	VBLENDMPS    Z25, Z24, K1, Z25
+	VPTESTMD     Z9, Z26, K1
+	VPADDD       Z10, Z26, Z23
 	VPADDD       Z8, Z23, K1, Z23
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z23, Z28, K1, Z23
-	VPERMT2W     Z23, Z7, Z22
-	VMOVUPS      Z22, 64(DI)
+	VCMPPS       $0x07, Z26, Z26, K1
+	VBLENDMPS    Z23, Z24, K1, Z23
+	VPERMT2W     Z23, Z7, Z25
+	VMOVUPS      Z25, (DI)
+	VPMOVZXBD    32(SI), Z23
+	VPANDD       Z18, Z23, Z25
+	VPCMPEQD     Z18, Z25, K1
+	VPSLLD       $0x18, Z23, Z23
+	VPSLLD       $0x14, Z25, Z25
+	VPADDD       Z20, Z25, Z25
+	VMOVAPS      Z22, Z26
+	VFMADD231PS  Z21, Z25, Z26
+	VMINPS       Z26, Z25, Z26
+	VPTERNLOGD   $0xf8, Z19, Z23, Z26
+	VBLENDMPS    Z17, Z26, K1, Z26
+	VMULPS.BCST  8(DX), Z26, Z26
+	VPMOVZXBD    48(SI), Z23
+	VPANDD       Z18, Z23, Z25
+	VPCMPEQD     Z18, Z25, K1
+	VPSLLD       $0x18, Z23, Z23
+	VPSLLD       $0x14, Z25, Z25
+	VPADDD       Z20, Z25, Z25
+	VFMADD231PS  Z21, Z25, Z22
+	VMINPS       Z22, Z25, Z22
+	VPTERNLOGD   $0xf8, Z19, Z23, Z22
+	VBLENDMPS    Z17, Z22, K1, Z17
+	VMULPS.BCST  12(DX), Z17, Z17
+	VPTESTMD     Z9, Z26, K1
+	VPADDD       Z10, Z26, Z18
+	VPADDD       Z8, Z18, K1, Z18
+	VCMPPS       $0x07, Z26, Z26, K1
+	VBLENDMPS    Z18, Z24, K1, Z18
+	VPTESTMD     Z9, Z17, K1
+	VPADDD       Z10, Z17, Z19
+	VPADDD       Z8, Z19, K1, Z19
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z19, Z24, K1, Z19
+	VPERMT2W     Z19, Z7, Z18
+	VMOVUPS      Z18, 64(DI)
 	JMP          short4back
 
 lanerare:
@@ -1391,7 +1395,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1452,7 +1457,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1519,7 +1525,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1645,7 +1652,8 @@ lanetailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1954,7 +1962,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2015,7 +2024,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2082,7 +2092,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2231,7 +2242,8 @@ lanetailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -249,7 +249,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -322,7 +323,8 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -681,7 +683,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1372,7 +1375,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1417,7 +1421,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1693,7 +1698,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2007,7 +2013,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2068,7 +2075,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2377,7 +2385,8 @@ piece24:
 
 piece25:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
 	// per group: Z10 scale, Z9 Mul, Z0 Sub, K1 Ordered, Z8 Select
-	// vector registers in use at once: 26
+	// vector registers in use at once: 22
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -144,7 +144,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -157,18 +158,18 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (DX), Z10
-	VMULPS         Z15, Z10, Z9
-	VBROADCASTSS   4(DX), Z8
-	VMULPS         Z15, Z8, Z7
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z10
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z9
+	VSUBPS         Z10, Z10, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z8
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VPOR           (SI), Y6, Y0
-	VPOR           32(SI), Y5, Y1
+	VBLENDMPS      Z14, Z13, K1, Z7
+	VPOR           (SI), Y8, Y0
+	VPOR           32(SI), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
@@ -179,28 +180,28 @@ short2loop:
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVUPS        Z1, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVUPS        Z1, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVUPS        Z1, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVUPS        Z1, 192(DI)
 
 short2back:
@@ -214,7 +215,8 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -227,62 +229,63 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS    (DX), Z10
-	VMULPS          Z15, Z10, Z9
-	VBROADCASTSS    4(DX), Z8
-	VMULPS          Z15, Z8, Z7
-	VBROADCASTSS    8(DX), Z6
-	VMULPS          Z15, Z6, Z5
-	VBROADCASTSS    12(DX), Z4
-	VMULPS          Z15, Z4, Z3
-	VSUBPS          Z9, Z9, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z2
-	VSUBPS          Z7, Z7, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z1
-	VSUBPS          Z5, Z5, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z0
-	VSUBPS          Z3, Z3, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z16
-	VPORD           Z1, Z2, Z17
-	VPORD           Z16, Z0, Z18
-	VPORD           (SI), Y17, Y17
-	VPORD           32(SI), Y18, Y18
-	VPMAXUB         Y18, Y17, Y17
-	VPCMPEQB        Y13, Y17, K0
-	KORTESTQ        K0, K0
-	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z9, Z18, Z18
-	VMOVUPS         Z18, (DI)
-	VBROADCASTI32X4 16(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z7, Z18, Z18
-	VMOVUPS         Z18, 64(DI)
-	VBROADCASTI32X4 32(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z5, Z18, Z18
-	VMOVUPS         Z18, 128(DI)
-	VBROADCASTI32X4 48(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z3, Z18, Z18
-	VMOVUPS         Z18, 192(DI)
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z10
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z9
+	VBROADCASTSS   8(DX), Z0
+	VMULPS         Z15, Z0, Z8
+	VBROADCASTSS   12(DX), Z0
+	VMULPS         Z15, Z0, Z7
+	VSUBPS         Z10, Z10, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z6
+	VSUBPS         Z9, Z9, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VSUBPS         Z8, Z8, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z4
+	VSUBPS         Z7, Z7, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VPORD          Z5, Z6, Z0
+	VPORD          Z3, Z4, Z1
+	VPOR           (SI), Y0, Y0
+	VPOR           32(SI), Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short4rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z10, Z1, Z1
+	VMOVUPS        Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -295,7 +298,8 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -449,7 +453,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -636,18 +641,18 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
-	VBROADCASTSS   (DX), Z10
-	VMULPS         Z15, Z10, Z9
-	VBROADCASTSS   4(DX), Z8
-	VMULPS         Z15, Z8, Z7
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z10
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z9
+	VSUBPS         Z10, Z10, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z8
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VPOR           (SI), Y6, Y0
-	VPOR           32(SI), Y5, Y1
+	VBLENDMPS      Z14, Z13, K1, Z7
+	VPOR           (SI), Y8, Y0
+	VPOR           32(SI), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
 	VPCMPEQB       Y13, Y0, Y0
 	VPMOVMSKB      Y0, AX
@@ -658,28 +663,28 @@ short2stream:
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVNTPS       Z1, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
+	VMULPS         Z10, Z1, Z1
 	VMOVNTPS       Z1, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVNTPS       Z1, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVNTPS       Z1, 192(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+256, DI
@@ -699,180 +704,181 @@ short2rare:
 	VBROADCASTSS constantsAVX512<>+84(SB), Z3
 	VPADDD       Z3, Z2, Z2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z4
-	VBROADCASTSS constantsAVX512<>+92(SB), Z16
-	VMOVAPS      Z16, Z17
-	VFMADD231PS  Z4, Z2, Z17
-	VMINPS       Z17, Z2, Z17
+	VBROADCASTSS constantsAVX512<>+92(SB), Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z4, Z2, Z6
+	VMINPS       Z6, Z2, Z6
 	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z17
+	VPTERNLOGD   $0xf8, Z2, Z0, Z6
 	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z0, Z6, K1, Z6
+	VMULPS.BCST  (DX), Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VPMOVZXBD    16(SI), Z6
+	VPANDD       Z1, Z6, Z16
+	VPCMPEQD     Z1, Z16, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z16, Z16
+	VPADDD       Z3, Z16, Z16
+	VMOVAPS      Z5, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VMINPS       Z17, Z16, Z17
+	VPTERNLOGD   $0xf8, Z2, Z6, Z17
 	VBLENDMPS    Z0, Z17, K1, Z17
-	VMULPS       Z10, Z17, Z17
-	VMOVUPS      Z17, (DI)
-	VPMOVZXBD    16(SI), Z17
-	VPANDD       Z1, Z17, Z18
-	VPCMPEQD     Z1, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z3, Z18, Z18
-	VMOVAPS      Z16, Z19
-	VFMADD231PS  Z4, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z2, Z17, Z19
-	VBLENDMPS    Z0, Z19, K1, Z19
-	VMULPS       Z10, Z19, Z19
-	VMOVUPS      Z19, 64(DI)
-	VPMOVZXBD    32(SI), Z17
-	VPANDD       Z1, Z17, Z18
-	VPCMPEQD     Z1, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z3, Z18, Z18
-	VMOVAPS      Z16, Z19
-	VFMADD231PS  Z4, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z2, Z17, Z19
-	VBLENDMPS    Z0, Z19, K1, Z19
-	VMULPS       Z8, Z19, Z19
-	VMOVUPS      Z19, 128(DI)
-	VPMOVZXBD    48(SI), Z17
-	VPANDD       Z1, Z17, Z18
-	VPCMPEQD     Z1, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z3, Z18, Z18
-	VFMADD231PS  Z4, Z18, Z16
-	VMINPS       Z16, Z18, Z16
-	VPTERNLOGD   $0xf8, Z2, Z17, Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z17, Z17
+	VMOVUPS      Z17, 64(DI)
+	VPMOVZXBD    32(SI), Z6
+	VPANDD       Z1, Z6, Z16
+	VPCMPEQD     Z1, Z16, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z16, Z16
+	VPADDD       Z3, Z16, Z16
+	VMOVAPS      Z5, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VMINPS       Z17, Z16, Z17
+	VPTERNLOGD   $0xf8, Z2, Z6, Z17
+	VBLENDMPS    Z0, Z17, K1, Z17
+	VMULPS.BCST  4(DX), Z17, Z17
+	VMOVUPS      Z17, 128(DI)
+	VPMOVZXBD    48(SI), Z6
+	VPANDD       Z1, Z6, Z16
+	VPCMPEQD     Z1, Z16, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z16, Z16
+	VPADDD       Z3, Z16, Z16
+	VFMADD231PS  Z4, Z16, Z5
+	VMINPS       Z5, Z16, Z5
+	VPTERNLOGD   $0xf8, Z2, Z6, Z5
+	VBLENDMPS    Z0, Z5, K1, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0      (SI)(CX*1)
-	VBROADCASTSS    (DX), Z10
-	VMULPS          Z15, Z10, Z9
-	VBROADCASTSS    4(DX), Z8
-	VMULPS          Z15, Z8, Z7
-	VBROADCASTSS    8(DX), Z6
-	VMULPS          Z15, Z6, Z5
-	VBROADCASTSS    12(DX), Z4
-	VMULPS          Z15, Z4, Z3
-	VSUBPS          Z9, Z9, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z2
-	VSUBPS          Z7, Z7, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z1
-	VSUBPS          Z5, Z5, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z0
-	VSUBPS          Z3, Z3, Z17
-	VCMPPS          $0x07, Z17, Z17, K1
-	VBLENDMPS       Z14, Z13, K1, Z16
-	VPORD           Z1, Z2, Z17
-	VPORD           Z16, Z0, Z18
-	VPORD           (SI), Y17, Y17
-	VPORD           32(SI), Y18, Y18
-	VPMAXUB         Y18, Y17, Y17
-	VPCMPEQB        Y13, Y17, K0
-	KORTESTQ        K0, K0
-	JNE             short4rare
-	VBROADCASTI32X4 (SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z9, Z18, Z18
-	VMOVNTPS        Z18, (DI)
-	VBROADCASTI32X4 16(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z7, Z18, Z18
-	VMOVNTPS        Z18, 64(DI)
-	VBROADCASTI32X4 32(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z5, Z18, Z18
-	VMOVNTPS        Z18, 128(DI)
-	VBROADCASTI32X4 48(SI), Y17
-	VPSHUFB         Y12, Y17, Y17
-	VPSRAW          $0x01, Y17, Y18
-	VPANDD          Y11, Y18, Y18
-	VCVTPH2PS       Y18, Z18
-	VMULPS          Z3, Z18, Z18
-	VMOVNTPS        Z18, 192(DI)
-	ADDQ            $+16, DX
-	ADDQ            $+256, DI
-	ADDQ            $+64, SI
-	SUBQ            $+4, R8
-	CMPQ            R8, $+4
-	JGE             short4stream
-	JMP             short4end
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VMULPS         Z15, Z0, Z10
+	VBROADCASTSS   4(DX), Z0
+	VMULPS         Z15, Z0, Z9
+	VBROADCASTSS   8(DX), Z0
+	VMULPS         Z15, Z0, Z8
+	VBROADCASTSS   12(DX), Z0
+	VMULPS         Z15, Z0, Z7
+	VSUBPS         Z10, Z10, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z6
+	VSUBPS         Z9, Z9, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VSUBPS         Z8, Z8, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z4
+	VSUBPS         Z7, Z7, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VPORD          Z5, Z6, Z0
+	VPORD          Z3, Z4, Z1
+	VPOR           (SI), Y0, Y0
+	VPOR           32(SI), Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short4rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z10, Z1, Z1
+	VMOVNTPS       Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VMOVNTPS       Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVNTPS       Z1, 192(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
 
 short4rare:
-	VPMOVZXBD    (SI), Z17
-	VBROADCASTSS constantsAVX512<>+80(SB), Z18
-	VPANDD       Z18, Z17, Z19
-	VPCMPEQD     Z18, Z19, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+84(SB), Z20
-	VPADDD       Z20, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+88(SB), Z21
-	VBROADCASTSS constantsAVX512<>+92(SB), Z22
-	VMOVAPS      Z22, Z23
-	VFMADD231PS  Z21, Z19, Z23
-	VMINPS       Z23, Z19, Z23
-	VBROADCASTSS constantsAVX512<>+96(SB), Z19
-	VPTERNLOGD   $0xf8, Z19, Z17, Z23
-	VBROADCASTSS constantsAVX512<>+100(SB), Z17
-	VBLENDMPS    Z17, Z23, K1, Z23
-	VMULPS       Z10, Z23, Z23
-	VMOVUPS      Z23, (DI)
-	VPMOVZXBD    16(SI), Z23
-	VPANDD       Z18, Z23, Z24
-	VPCMPEQD     Z18, Z24, K1
-	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z24, Z24
-	VPADDD       Z20, Z24, Z24
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z21, Z24, Z25
-	VMINPS       Z25, Z24, Z25
-	VPTERNLOGD   $0xf8, Z19, Z23, Z25
-	VBLENDMPS    Z17, Z25, K1, Z25
-	VMULPS       Z8, Z25, Z25
-	VMOVUPS      Z25, 64(DI)
-	VPMOVZXBD    32(SI), Z23
-	VPANDD       Z18, Z23, Z24
-	VPCMPEQD     Z18, Z24, K1
-	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z24, Z24
-	VPADDD       Z20, Z24, Z24
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z21, Z24, Z25
-	VMINPS       Z25, Z24, Z25
-	VPTERNLOGD   $0xf8, Z19, Z23, Z25
-	VBLENDMPS    Z17, Z25, K1, Z25
-	VMULPS       Z6, Z25, Z25
-	VMOVUPS      Z25, 128(DI)
-	VPMOVZXBD    48(SI), Z23
-	VPANDD       Z18, Z23, Z24
-	VPCMPEQD     Z18, Z24, K1
-	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z24, Z24
-	VPADDD       Z20, Z24, Z24
-	VFMADD231PS  Z21, Z24, Z22
-	VMINPS       Z22, Z24, Z22
-	VPTERNLOGD   $0xf8, Z19, Z23, Z22
-	VBLENDMPS    Z17, Z22, K1, Z17
-	VMULPS       Z4, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z16
+	VPADDD       Z16, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z17
+	VBROADCASTSS constantsAVX512<>+92(SB), Z18
+	VMOVAPS      Z18, Z19
+	VFMADD231PS  Z17, Z2, Z19
+	VMINPS       Z19, Z2, Z19
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z19
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z0, Z19, K1, Z19
+	VMULPS.BCST  (DX), Z19, Z19
+	VMOVUPS      Z19, (DI)
+	VPMOVZXBD    16(SI), Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z16, Z20, Z20
+	VMOVAPS      Z18, Z21
+	VFMADD231PS  Z17, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z19, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS.BCST  4(DX), Z21, Z21
+	VMOVUPS      Z21, 64(DI)
+	VPMOVZXBD    32(SI), Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z16, Z20, Z20
+	VMOVAPS      Z18, Z21
+	VFMADD231PS  Z17, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z19, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS.BCST  8(DX), Z21, Z21
+	VMOVUPS      Z21, 128(DI)
+	VPMOVZXBD    48(SI), Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z16, Z20, Z20
+	VFMADD231PS  Z17, Z20, Z18
+	VMINPS       Z18, Z20, Z18
+	VPTERNLOGD   $0xf8, Z2, Z19, Z18
+	VBLENDMPS    Z0, Z18, K1, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VMOVUPS      Z0, 192(DI)
 	JMP          short4back
 
 lanerare:
@@ -1020,7 +1026,7 @@ TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 table
 	// per group: Z14 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
@@ -1115,7 +1121,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1128,27 +1135,25 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (DX), Z14
-	VBROADCASTSS   4(DX), Z13
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVUPS        Z0, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVUPS        Z0, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVUPS        Z0, 192(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+256, DI
@@ -1160,7 +1165,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1173,29 +1179,25 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS   (DX), Z14
-	VBROADCASTSS   4(DX), Z13
-	VBROADCASTSS   8(DX), Z12
-	VBROADCASTSS   12(DX), Z11
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVUPS        Z0, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z12, Z0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
 	VMOVUPS        Z0, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z11, Z0, Z0
+	VMULPS.BCST    12(DX), Z0, Z0
 	VMOVUPS        Z0, 192(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+256, DI
@@ -1207,7 +1209,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1291,7 +1294,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1332,27 +1336,25 @@ groupstream:
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
-	VBROADCASTSS   (DX), Z14
-	VBROADCASTSS   4(DX), Z13
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVNTPS       Z0, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVNTPS       Z0, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVNTPS       Z0, 192(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+256, DI
@@ -1364,29 +1366,25 @@ short2stream:
 
 short4stream:
 	PREFETCHT0     (SI)(CX*1)
-	VBROADCASTSS   (DX), Z14
-	VBROADCASTSS   4(DX), Z13
-	VBROADCASTSS   8(DX), Z12
-	VBROADCASTSS   12(DX), Z11
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 16(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
 	VMOVNTPS       Z0, 64(DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z12, Z0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
 	VMOVNTPS       Z0, 128(DI)
 	VBROADCASTI128 48(SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z11, Z0, Z0
+	VMULPS.BCST    12(DX), Z0, Z0
 	VMOVNTPS       Z0, 192(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+256, DI
@@ -1402,7 +1400,7 @@ TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 table, Z14 0x10000001
 	// per group: Z13 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1523,7 +1521,8 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1536,39 +1535,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS 4(DX), Z12
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1581,41 +1579,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS 4(DX), Z12
-	VBROADCASTSS 8(DX), Z11
-	VBROADCASTSS 12(DX), Z10
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1725,7 +1720,8 @@ lanetail:
 
 lanetailnarrow:
 laneend:
-	TESTB $0x01, ahead+40(FP)
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1765,70 +1761,64 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS 4(DX), Z12
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS 4(DX), Z12
-	VBROADCASTSS 8(DX), Z11
-	VBROADCASTSS 12(DX), Z10
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z10, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0x80808080

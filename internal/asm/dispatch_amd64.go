@@ -812,6 +812,85 @@ func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointe
 	panic("asm: no such implementation of QuantizeFp")
 }
 
+// QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+func QuantizeFpPowerOfTwo(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE4M3AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE5M2AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE2M1AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE4M3F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE5M2F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE2M1F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE4M3BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE5M2BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE2M1BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+		QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
+}
+
 // DequantizeFp sets y = q*scale.
 func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
@@ -1115,6 +1194,149 @@ func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32
 		return
 	}
 	panic("asm: no such implementation of MinMax")
+}
+
+// AbsMax sets most of each group to the largest |x|, NaN if one is among it.
+func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		AbsMaxAVX2((*float32)(x), most, groups, length)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		AbsMaxF16AVX2((*uint16)(x), most, groups, length)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		AbsMaxBF16AVX2((*uint16)(x), most, groups, length)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		AbsMaxAVX512((*float32)(x), most, groups, length)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		AbsMaxF16AVX512((*uint16)(x), most, groups, length)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		AbsMaxBF16AVX512((*uint16)(x), most, groups, length)
+		return
+	}
+	panic("asm: no such implementation of AbsMax")
+}
+
+// Reach sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		ReachAVX2((*float32)(x), low, high, groups, length)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		ReachF16AVX2((*uint16)(x), low, high, groups, length)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		ReachBF16AVX2((*uint16)(x), low, high, groups, length)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		ReachAVX512((*float32)(x), low, high, groups, length)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		ReachF16AVX512((*uint16)(x), low, high, groups, length)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		ReachBF16AVX512((*uint16)(x), low, high, groups, length)
+		return
+	}
+	panic("asm: no such implementation of Reach")
+}
+
+// ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
+// most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
+func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		ParamsScaleAVX2(scale, recip, most, half, n)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		ParamsScaleF16AVX2(scale, recip, most, half, n)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		ParamsScaleBF16AVX2(scale, recip, most, half, n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		ParamsScaleAVX512(scale, recip, most, half, n)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		ParamsScaleF16AVX512(scale, recip, most, half, n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		ParamsScaleBF16AVX512(scale, recip, most, half, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsScale")
+}
+
+// ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
+func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		ParamsSymmetricAVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		ParamsSymmetricF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		ParamsSymmetricBF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsSymmetric")
+}
+
+// ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
+// recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
+// Each operation is rounded to the element type.
+func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		ParamsAsymmetricAVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		ParamsAsymmetricF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		ParamsAsymmetricBF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsAsymmetric")
+}
+
+// ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
+// most is the largest magnitude of a group.
+func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		ParamsPowerOfTwoAVX2(scale, recip, most, maxExp, n)
+		return
+	case int(AVX512) << 16:
+		ParamsPowerOfTwoAVX512(scale, recip, most, maxExp, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsPowerOfTwo")
 }
 
 // MergeMinMax sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.

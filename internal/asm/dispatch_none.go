@@ -70,6 +70,11 @@ func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointe
 	panic("asm: no such implementation of QuantizeFp")
 }
 
+// QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+func QuantizeFpPowerOfTwo(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
+}
+
 // DequantizeFp sets y = q*scale.
 func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeFp")
@@ -115,6 +120,41 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32, groups int, length int) {
 	panic("asm: no such implementation of MinMax")
+}
+
+// AbsMax sets most of each group to the largest |x|, NaN if one is among it.
+func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
+	panic("asm: no such implementation of AbsMax")
+}
+
+// Reach sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
+	panic("asm: no such implementation of Reach")
+}
+
+// ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
+// most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
+func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+	panic("asm: no such implementation of ParamsScale")
+}
+
+// ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
+func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+	panic("asm: no such implementation of ParamsSymmetric")
+}
+
+// ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
+// recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
+// Each operation is rounded to the element type.
+func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+	panic("asm: no such implementation of ParamsAsymmetric")
+}
+
+// ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
+// most is the largest magnitude of a group.
+func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {
+	panic("asm: no such implementation of ParamsPowerOfTwo")
 }
 
 // MergeMinMax sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.

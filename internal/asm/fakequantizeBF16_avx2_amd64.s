@@ -320,7 +320,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -418,7 +419,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -888,7 +890,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1774,7 +1777,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1887,7 +1891,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2498,7 +2503,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3499,7 +3505,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3620,7 +3627,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4211,7 +4219,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5275,7 +5284,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5389,7 +5399,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5924,7 +5935,8 @@ piece39:
 
 piece40:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6990,7 +7002,8 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7127,7 +7140,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7807,7 +7821,8 @@ piece44:
 
 piece45:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8990,7 +9005,8 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9123,7 +9139,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9779,7 +9796,8 @@ piece44:
 
 piece45:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10900,7 +10918,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11015,7 +11034,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11527,7 +11547,8 @@ piece31:
 
 staged32:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12579,7 +12600,8 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12717,7 +12739,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13374,7 +13397,8 @@ piece36:
 
 staged37:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14543,7 +14567,8 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14677,7 +14702,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15310,7 +15336,8 @@ piece36:
 
 staged37:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -296,188 +296,183 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VBROADCASTSS      (DX), Z6
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFMADD231PS.BCST  (BX), Z0, Z4
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VBROADCASTSS      4(DX), Z3
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(DX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS (DX), Z16
-	VFMADD213PS  Z13, Z16, Z0
-	VRNDSCALEPS  $0x08, Z3, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VFMADD213PS  Z13, Z16, Z20
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPERMT2W     Z20, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS 4(DX), Z16
-	VFMADD213PS  Z13, Z16, Z0
-	VRNDSCALEPS  $0x08, Z1, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VFMADD213PS  Z13, Z16, Z20
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPERMT2W     Z20, Z9, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VBROADCASTSS      8(DX), Z17
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VBROADCASTSS      12(DX), Z20
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z21
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z1, Z2, Z22
+	VADDPS            Z22, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z6, Z0
+	VRNDSCALEPS       $0x08, Z4, Z22
+	VMAXPS            Z22, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VFMADD213PS       Z13, Z6, Z22
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPERMT2W          Z22, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z3, Z0
+	VRNDSCALEPS       $0x08, Z1, Z22
+	VMAXPS            Z22, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VFMADD213PS       Z13, Z3, Z22
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPERMT2W          Z22, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z19, Z2
+	VMOVAPS           Z21, Z1
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z20, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z8, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z8, Z2
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPTESTMD     Z11, Z2, K1
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K1, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z7, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z7, Z4
-	VPTESTMD     Z11, Z3, K1
-	VPADDD       Z12, Z3, Z3
-	VPADDD       Z10, Z3, K1, Z3
-	VPTESTMD     Z11, Z4, K1
-	VPADDD       Z12, Z4, Z4
-	VPADDD       Z10, Z4, K1, Z4
-	VPERMT2W     Z4, Z9, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -491,202 +486,191 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VPMOVZXWD    32(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VPMOVZXWD    64(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 8(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VPMOVZXWD    96(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 12(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VBROADCASTSS      (DX), Z4
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VMOVAPS           Z20, Z3
+	VFMADD231PS.BCST  (BX), Z19, Z3
+	VPMOVZXWD         32(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VBROADCASTSS      4(DX), Z2
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VMOVAPS           Z20, Z1
+	VFMADD231PS.BCST  4(BX), Z19, Z1
+	VPMOVZXWD         64(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VBROADCASTSS      8(DX), Z0
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  8(BX), Z19, Z16
+	VPMOVZXWD         96(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VBROADCASTSS      12(DX), Z17
+	VFNMADD231PS.BCST 12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z19, Z18
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 16(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VPMOVZXWD    160(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 20(BX), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(DX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VPMOVZXWD    192(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 24(BX), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(DX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VPMOVZXWD    224(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 28(BX), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(DX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS (DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VRNDSCALEPS  $0x08, Z16, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 4(DX), Z25
-	VFMADD213PS  Z13, Z25, Z20
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPERMT2W     Z20, Z9, Z19
-	VMOVUPS      Z19, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 8(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VRNDSCALEPS  $0x08, Z18, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 12(DX), Z25
-	VFMADD213PS  Z13, Z25, Z20
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPERMT2W     Z20, Z9, Z19
-	VMOVUPS      Z19, 64(DI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       16(BX), Z19, Z20
+	VBROADCASTSS      16(DX), Z21
+	VFNMADD231PS.BCST 16(DX), Z20, Z19
+	VFMADD231PS.BCST  16(BX), Z19, Z20
+	VPMOVZXWD         160(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       20(BX), Z19, Z22
+	VBROADCASTSS      20(DX), Z23
+	VFNMADD231PS.BCST 20(DX), Z22, Z19
+	VFMADD231PS.BCST  20(BX), Z19, Z22
+	VPMOVZXWD         192(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       24(BX), Z19, Z24
+	VBROADCASTSS      24(DX), Z25
+	VFNMADD231PS.BCST 24(DX), Z24, Z19
+	VFMADD231PS.BCST  24(BX), Z19, Z24
+	VPMOVZXWD         224(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       28(BX), Z19, Z26
+	VBROADCASTSS      28(DX), Z27
+	VFNMADD231PS.BCST 28(DX), Z26, Z19
+	VFMADD231PS.BCST  28(BX), Z19, Z26
+	VADDPS            Z1, Z3, Z19
+	VADDPS            Z18, Z16, Z28
+	VADDPS            Z28, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z3, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z4, Z19
+	VRNDSCALEPS       $0x08, Z1, Z28
+	VMAXPS            Z28, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VFMADD213PS       Z13, Z2, Z28
+	VPTESTMD          Z11, Z19, K1
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K1, Z19
+	VPTESTMD          Z11, Z28, K1
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K1, Z28
+	VPERMT2W          Z28, Z9, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD213PS       Z13, Z0, Z19
+	VRNDSCALEPS       $0x08, Z18, Z28
+	VMAXPS            Z28, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VFMADD213PS       Z13, Z17, Z28
+	VPTESTMD          Z11, Z19, K1
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K1, Z19
+	VPTESTMD          Z11, Z28, K1
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K1, Z28
+	VPERMT2W          Z28, Z9, Z19
+	VMOVUPS           Z19, 64(DI)
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z26, Z18
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
+	VMOVAPS           Z27, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z8, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z7, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z6, Z18
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z5, Z19
-	VPTESTMD     Z11, Z18, K1
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K1, Z18
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPERMT2W     Z19, Z9, Z18
-	VMOVUPS      Z18, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -700,7 +684,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -878,7 +863,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1101,78 +1087,76 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z8, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z8, Z2
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPTESTMD     Z11, Z2, K1
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K1, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z7, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z7, Z4
-	VPTESTMD     Z11, Z3, K1
-	VPADDD       Z12, Z3, Z3
-	VPADDD       Z10, Z3, K1, Z3
-	VPTESTMD     Z11, Z4, K1
-	VPADDD       Z12, Z4, Z4
-	VPADDD       Z10, Z4, K1, Z4
-	VPERMT2W     Z4, Z9, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
@@ -1182,7 +1166,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1191,7 +1175,7 @@ short2rare:
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z1
-	VMULPS       Z8, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VADDPS       Z13, Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z11, Z0, K1
@@ -1213,7 +1197,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1222,7 +1206,7 @@ short2rare:
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z1
-	VMULPS       Z7, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
 	VADDPS       Z13, Z1, Z1
 	VPTESTMD     Z11, Z0, K1
 	VPADDD       Z12, Z0, Z3
@@ -1239,82 +1223,78 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z8, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z7, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVNTPS     Z16, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z6, Z18
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z5, Z19
-	VPTESTMD     Z11, Z18, K1
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K1, Z18
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPERMT2W     Z19, Z9, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1324,30 +1304,30 @@ short4rare:
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VPMOVZXWD    32(SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VBROADCASTSS constantsAVX512<>+76(SB), Z17
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z7, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z18
-	VPADDD       Z10, Z18, K1, Z18
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z0
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VPERMT2W     Z0, Z9, Z18
-	VMOVUPS      Z18, (DI)
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, (DI)
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z6, Z0, Z0
@@ -1355,29 +1335,29 @@ short4rare:
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VPMOVZXWD    96(SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z5, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z13, Z16, Z16
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VADDPS       Z13, Z1, Z1
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z18
-	VPADDD       Z10, Z18, K1, Z18
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z0
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VPERMT2W     Z0, Z9, Z18
-	VMOVUPS      Z18, 64(DI)
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, 64(DI)
 	JMP          short4back
 
 lanerare:
@@ -1538,7 +1518,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
-	// vector registers in use at once: 29
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1574,6 +1554,101 @@ groups:
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFMADD231PS  Z7, Z0, Z4
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFMADD231PS  Z7, Z0, Z3
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFMADD231PS  Z7, Z0, Z1
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VFMADD231PS  Z7, Z0, Z16
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFNMADD231PS Z8, Z17, Z0
+	VFMADD231PS  Z7, Z0, Z17
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z18
+	VFNMADD231PS Z8, Z18, Z0
+	VFMADD231PS  Z7, Z0, Z18
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z19
+	VFNMADD231PS Z8, Z19, Z0
+	VFMADD231PS  Z7, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z4, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VFMADD213PS  Z13, Z8, Z0
+	VRNDSCALEPS  $0x08, Z3, Z20
+	VMAXPS       Z20, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VFMADD213PS  Z13, Z8, Z20
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z20, K1
+	VPADDD       Z12, Z20, Z20
+	VPADDD       Z10, Z20, K1, Z20
+	VPERMT2W     Z20, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z5, Z0
+	VFMADD213PS  Z13, Z8, Z0
+	VRNDSCALEPS  $0x08, Z1, Z20
+	VMAXPS       Z20, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VFMADD213PS  Z13, Z8, Z20
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z20, K1
+	VPADDD       Z12, Z20, Z20
+	VPADDD       Z10, Z20, K1, Z20
+	VPERMT2W     Z20, Z9, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
@@ -1734,91 +1809,198 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFMADD231PS.BCST  (BX), Z17, Z2
+	VPMOVZXWD         32(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFMADD231PS.BCST  (BX), Z17, Z1
+	VPMOVZXWD         64(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z17, Z0
+	VPMOVZXWD         96(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z17, Z16
+
+short2ahead:
+	VPMOVZXWD         128(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VPMOVZXWD         160(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(BX), Z17, Z19
+	VFNMADD231PS.BCST 8(DX), Z19, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z19
+	VPMOVZXWD         192(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(BX), Z17, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z20
+	VPMOVZXWD         224(SI), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(BX), Z17, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z2, Z17
+	VBROADCASTSS      (R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z17, Z23, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z17, Z22, Z17
+	VFMADD132PS.BCST  (DX), Z13, Z17
+	VRNDSCALEPS       $0x08, Z1, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  (DX), Z13, Z24
+	VPTESTMD          Z11, Z17, K1
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K1, Z17
+	VPTESTMD          Z11, Z24, K1
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K1, Z24
+	VPERMT2W          Z24, Z9, Z17
+	VMOVUPS           Z17, (DI)
+	VRNDSCALEPS       $0x08, Z0, Z17
+	VBROADCASTSS      4(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z17, Z23, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z17, Z22, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VRNDSCALEPS       $0x08, Z16, Z24
+	VMAXPS            Z24, Z23, Z24
+	VMINPS            Z24, Z22, Z24
+	VFMADD132PS.BCST  4(DX), Z13, Z24
+	VPTESTMD          Z11, Z17, K1
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K1, Z17
+	VPTESTMD          Z11, Z24, K1
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K1, Z24
+	VPERMT2W          Z24, Z9, Z17
+	VMOVUPS           Z17, 64(DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z16
-	VCVTDQ2PS    Z16, Z4
-	VBROADCASTSS 4(R8), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z8, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z7, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z7, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VFMADD213PS  Z13, Z8, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z17
-	VMINPS       Z17, Z2, Z17
-	VFMADD213PS  Z13, Z8, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z1, Z18
-	VFMADD213PS  Z13, Z7, Z18
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z3, Z19
-	VMINPS       Z19, Z1, Z19
-	VFMADD213PS  Z13, Z7, Z19
-	VPTESTMD     Z11, Z18, K1
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K1, Z18
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPERMT2W     Z19, Z9, Z18
-	VMOVUPS      Z18, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z4, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z2
+	VMINPS            Z2, Z4, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z16
+	VMINPS            Z16, Z3, Z16
+	VFMADD132PS.BCST  4(DX), Z13, Z16
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z5, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VPTESTMD          Z11, Z16, K1
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K1, Z16
+	VPTESTMD          Z11, Z17, K1
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K1, Z17
+	VPERMT2W          Z17, Z9, Z16
+	VMOVUPS           Z16, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1833,105 +2015,220 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       (BX), Z23, Z24
+	VFNMADD231PS.BCST (DX), Z24, Z23
+	VMOVAPS           Z24, Z19
+	VFMADD231PS.BCST  (BX), Z23, Z19
+	VPMOVZXWD         32(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       4(BX), Z23, Z24
+	VFNMADD231PS.BCST 4(DX), Z24, Z23
+	VMOVAPS           Z24, Z20
+	VFMADD231PS.BCST  4(BX), Z23, Z20
+	VPMOVZXWD         64(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       8(BX), Z23, Z24
+	VFNMADD231PS.BCST 8(DX), Z24, Z23
+	VMOVAPS           Z24, Z21
+	VFMADD231PS.BCST  8(BX), Z23, Z21
+	VPMOVZXWD         96(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       12(BX), Z23, Z24
+	VFNMADD231PS.BCST 12(DX), Z24, Z23
+	VMOVAPS           Z24, Z22
+	VFMADD231PS.BCST  12(BX), Z23, Z22
+
+short4ahead:
+	VPMOVZXWD         128(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       16(BX), Z23, Z24
+	VFNMADD231PS.BCST 16(DX), Z24, Z23
+	VFMADD231PS.BCST  16(BX), Z23, Z24
+	VPMOVZXWD         160(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       20(BX), Z23, Z25
+	VFNMADD231PS.BCST 20(DX), Z25, Z23
+	VFMADD231PS.BCST  20(BX), Z23, Z25
+	VPMOVZXWD         192(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       24(BX), Z23, Z26
+	VFNMADD231PS.BCST 24(DX), Z26, Z23
+	VFMADD231PS.BCST  24(BX), Z23, Z26
+	VPMOVZXWD         224(SI), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       28(BX), Z23, Z27
+	VFNMADD231PS.BCST 28(DX), Z27, Z23
+	VFMADD231PS.BCST  28(BX), Z23, Z27
+	VADDPS            Z20, Z19, Z23
+	VADDPS            Z22, Z21, Z28
+	VADDPS            Z28, Z23, Z23
+	VCMPPS            $0x03, Z23, Z23, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z23
+	VBROADCASTSS      (R8), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z23, Z29, Z23
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z23, Z28, Z23
+	VFMADD132PS.BCST  (DX), Z13, Z23
+	VRNDSCALEPS       $0x08, Z20, Z28
+	VBROADCASTSS      4(R8), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z28, Z30, Z28
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z28, Z29, Z28
+	VFMADD132PS.BCST  4(DX), Z13, Z28
+	VPTESTMD          Z11, Z23, K1
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K1, Z23
+	VPTESTMD          Z11, Z28, K1
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K1, Z28
+	VPERMT2W          Z28, Z9, Z23
+	VMOVUPS           Z23, (DI)
+	VRNDSCALEPS       $0x08, Z21, Z23
+	VBROADCASTSS      8(R8), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z23, Z29, Z23
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z23, Z28, Z23
+	VFMADD132PS.BCST  8(DX), Z13, Z23
+	VRNDSCALEPS       $0x08, Z22, Z28
+	VBROADCASTSS      12(R8), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z28, Z30, Z28
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z28, Z29, Z28
+	VFMADD132PS.BCST  12(DX), Z13, Z28
+	VPTESTMD          Z11, Z23, K1
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K1, Z23
+	VPTESTMD          Z11, Z28, K1
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K1, Z28
+	VPERMT2W          Z28, Z9, Z23
+	VMOVUPS           Z23, 64(DI)
+	VMOVAPS           Z24, Z19
+	VMOVAPS           Z25, Z20
+	VMOVAPS           Z26, Z21
+	VMOVAPS           Z27, Z22
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VBROADCASTSS 4(R8), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 8(R8), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 12(R8), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPMOVZXWD    (SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z4, Z23, Z24
-	VFNMADD231PS Z8, Z24, Z23
-	VFMADD231PS  Z4, Z23, Z24
-	VPMOVZXWD    32(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z3, Z23, Z25
-	VFNMADD231PS Z7, Z25, Z23
-	VFMADD231PS  Z3, Z23, Z25
-	VPMOVZXWD    64(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z2, Z23, Z26
-	VFNMADD231PS Z6, Z26, Z23
-	VFMADD231PS  Z2, Z23, Z26
-	VPMOVZXWD    96(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z1, Z23, Z27
-	VFNMADD231PS Z5, Z27, Z23
-	VFMADD231PS  Z1, Z23, Z27
-	VADDPS       Z25, Z24, Z23
-	VADDPS       Z27, Z26, Z28
-	VADDPS       Z28, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z24
-	VMINPS       Z24, Z19, Z24
-	VFMADD213PS  Z13, Z8, Z24
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z25
-	VMINPS       Z25, Z20, Z25
-	VFMADD213PS  Z13, Z7, Z25
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPTESTMD     Z11, Z25, K1
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K1, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVUPS      Z24, (DI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z26
-	VMINPS       Z26, Z21, Z26
-	VFMADD213PS  Z13, Z6, Z26
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z27
-	VMINPS       Z27, Z22, Z27
-	VFMADD213PS  Z13, Z5, Z27
-	VPTESTMD     Z11, Z26, K1
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K1, Z26
-	VPTESTMD     Z11, Z27, K1
-	VPADDD       Z12, Z27, Z27
-	VPADDD       Z10, Z27, K1, Z27
-	VPERMT2W     Z27, Z9, Z26
-	VMOVUPS      Z26, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPMOVZXWD         (SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VPMOVZXWD         32(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(BX), Z19, Z21
+	VFNMADD231PS.BCST 4(DX), Z21, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VPMOVZXWD         64(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(BX), Z19, Z22
+	VFNMADD231PS.BCST 8(DX), Z22, Z19
+	VFMADD231PS.BCST  8(BX), Z19, Z22
+	VPMOVZXWD         96(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(BX), Z19, Z23
+	VFNMADD231PS.BCST 12(DX), Z23, Z19
+	VFMADD231PS.BCST  12(BX), Z19, Z23
+	VADDPS            Z21, Z20, Z19
+	VADDPS            Z23, Z22, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z20
+	VMINPS            Z20, Z0, Z20
+	VFMADD132PS.BCST  (DX), Z13, Z20
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z21
+	VMINPS            Z21, Z16, Z21
+	VFMADD132PS.BCST  4(DX), Z13, Z21
+	VPTESTMD          Z11, Z20, K1
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K1, Z20
+	VPTESTMD          Z11, Z21, K1
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K1, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, (DI)
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z22
+	VMINPS            Z22, Z17, Z22
+	VFMADD132PS.BCST  8(DX), Z13, Z22
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z23
+	VMINPS            Z23, Z18, Z23
+	VFMADD132PS.BCST  12(DX), Z13, Z23
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPTESTMD          Z11, Z23, K1
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K1, Z23
+	VPERMT2W          Z23, Z9, Z22
+	VMOVUPS           Z22, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1946,7 +2243,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2168,7 +2466,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2391,315 +2690,309 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z16
-	VCVTDQ2PS    Z16, Z4
-	VBROADCASTSS 4(R8), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z8, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z7, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z7, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VFMADD213PS  Z13, Z8, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z17
-	VMINPS       Z17, Z2, Z17
-	VFMADD213PS  Z13, Z8, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVNTPS     Z16, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z1, Z18
-	VFMADD213PS  Z13, Z7, Z18
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z3, Z19
-	VMINPS       Z19, Z1, Z19
-	VFMADD213PS  Z13, Z7, Z19
-	VPTESTMD     Z11, Z18, K1
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K1, Z18
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VPERMT2W     Z19, Z9, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z1
+	VMINPS            Z1, Z4, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z2
+	VMINPS            Z2, Z4, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z16
+	VMINPS            Z16, Z3, Z16
+	VFMADD132PS.BCST  4(DX), Z13, Z16
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z5, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VPTESTMD          Z11, Z16, K1
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K1, Z16
+	VPTESTMD          Z11, Z17, K1
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K1, Z17
+	VPERMT2W          Z17, Z9, Z16
+	VMOVNTPS          Z16, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z2, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z4, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VPMOVZXWD    32(SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z8, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z8, Z16, Z16
-	VADDPS       Z13, Z16, Z16
-	VBROADCASTSS constantsAVX512<>+76(SB), Z17
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z8, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VADDPS       Z13, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z18
-	VPADDD       Z10, Z18, K1, Z18
+	VPADDD       Z12, Z0, Z16
+	VPADDD       Z10, Z16, K1, Z16
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z0
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VPERMT2W     Z0, Z9, Z18
-	VMOVUPS      Z18, (DI)
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z16
+	VMOVUPS      Z16, (DI)
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z1, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z3, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VPMOVZXWD    96(SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VADDPS       Z13, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z13, Z16, Z16
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z7, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z3, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS       Z13, Z1, Z1
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z18
-	VPADDD       Z10, Z18, K1, Z18
+	VPADDD       Z12, Z0, Z16
+	VPADDD       Z10, Z16, K1, Z16
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z18, Z17, K1, Z18
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z0
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z0, Z17, K1, Z0
-	VPERMT2W     Z0, Z9, Z18
-	VMOVUPS      Z18, 64(DI)
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z16
+	VMOVUPS      Z16, 64(DI)
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VBROADCASTSS 4(R8), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 8(R8), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 12(R8), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPMOVZXWD    (SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z4, Z23, Z24
-	VFNMADD231PS Z8, Z24, Z23
-	VFMADD231PS  Z4, Z23, Z24
-	VPMOVZXWD    32(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z3, Z23, Z25
-	VFNMADD231PS Z7, Z25, Z23
-	VFMADD231PS  Z3, Z23, Z25
-	VPMOVZXWD    64(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z2, Z23, Z26
-	VFNMADD231PS Z6, Z26, Z23
-	VFMADD231PS  Z2, Z23, Z26
-	VPMOVZXWD    96(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z1, Z23, Z27
-	VFNMADD231PS Z5, Z27, Z23
-	VFMADD231PS  Z1, Z23, Z27
-	VADDPS       Z25, Z24, Z23
-	VADDPS       Z27, Z26, Z28
-	VADDPS       Z28, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z24
-	VMINPS       Z24, Z19, Z24
-	VFMADD213PS  Z13, Z8, Z24
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z25
-	VMINPS       Z25, Z20, Z25
-	VFMADD213PS  Z13, Z7, Z25
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPTESTMD     Z11, Z25, K1
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K1, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVNTPS     Z24, (DI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z26
-	VMINPS       Z26, Z21, Z26
-	VFMADD213PS  Z13, Z6, Z26
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z27
-	VMINPS       Z27, Z22, Z27
-	VFMADD213PS  Z13, Z5, Z27
-	VPTESTMD     Z11, Z26, K1
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K1, Z26
-	VPTESTMD     Z11, Z27, K1
-	VPADDD       Z12, Z27, Z27
-	VPADDD       Z10, Z27, K1, Z27
-	VPERMT2W     Z27, Z9, Z26
-	VMOVNTPS     Z26, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPMOVZXWD         (SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VPMOVZXWD         32(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(BX), Z19, Z21
+	VFNMADD231PS.BCST 4(DX), Z21, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VPMOVZXWD         64(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(BX), Z19, Z22
+	VFNMADD231PS.BCST 8(DX), Z22, Z19
+	VFMADD231PS.BCST  8(BX), Z19, Z22
+	VPMOVZXWD         96(SI), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(BX), Z19, Z23
+	VFNMADD231PS.BCST 12(DX), Z23, Z19
+	VFMADD231PS.BCST  12(BX), Z19, Z23
+	VADDPS            Z21, Z20, Z19
+	VADDPS            Z23, Z22, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z20
+	VMINPS            Z20, Z0, Z20
+	VFMADD132PS.BCST  (DX), Z13, Z20
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z21
+	VMINPS            Z21, Z16, Z21
+	VFMADD132PS.BCST  4(DX), Z13, Z21
+	VPTESTMD          Z11, Z20, K1
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K1, Z20
+	VPTESTMD          Z11, Z21, K1
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K1, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVNTPS          Z20, (DI)
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z22
+	VMINPS            Z22, Z17, Z22
+	VFMADD132PS.BCST  8(DX), Z13, Z22
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z23
+	VMINPS            Z23, Z18, Z23
+	VFMADD132PS.BCST  12(DX), Z13, Z23
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPTESTMD          Z11, Z23, K1
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K1, Z23
+	VPERMT2W          Z23, Z9, Z22
+	VMOVNTPS          Z22, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VDIVPS       Z8, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z0, Z23
-	VMINPS       Z23, Z19, Z23
-	VADDPS       Z13, Z23, Z23
-	VMULPS       Z8, Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VPMOVZXWD    32(SI), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z7, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z16, Z24
-	VMINPS       Z24, Z20, Z24
-	VADDPS       Z13, Z24, Z24
-	VMULPS       Z7, Z24, Z24
-	VADDPS       Z13, Z24, Z24
-	VBROADCASTSS constantsAVX512<>+76(SB), Z25
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z26
-	VPADDD       Z10, Z26, K1, Z26
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z26, Z25, K1, Z26
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z23, Z25, K1, Z23
-	VPERMT2W     Z23, Z9, Z26
-	VMOVUPS      Z26, (DI)
-	VPMOVZXWD    64(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VDIVPS       Z6, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z17, Z23
-	VMINPS       Z23, Z21, Z23
-	VADDPS       Z13, Z23, Z23
-	VMULPS       Z6, Z23, Z23
-	VADDPS       Z13, Z23, Z23
-	VPMOVZXWD    96(SI), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z5, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z18, Z24
-	VMINPS       Z24, Z22, Z24
-	VADDPS       Z13, Z24, Z24
-	VMULPS       Z5, Z24, Z24
-	VADDPS       Z13, Z24, Z24
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z26
-	VPADDD       Z10, Z26, K1, Z26
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z26, Z25, K1, Z26
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VCMPPS       $0x07, Z24, Z24, K1
-	VBLENDMPS    Z23, Z25, K1, Z23
-	VPERMT2W     Z23, Z9, Z26
-	VMOVUPS      Z26, 64(DI)
+	VPMOVZXWD    (SI), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VDIVPS       Z8, Z19, Z19
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z4, Z19
+	VMINPS       Z19, Z0, Z19
+	VADDPS       Z13, Z19, Z19
+	VMULPS.BCST  (DX), Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VPMOVZXWD    32(SI), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z7, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z3, Z20
+	VMINPS       Z20, Z16, Z20
+	VADDPS       Z13, Z20, Z20
+	VMULPS.BCST  4(DX), Z20, Z20
+	VADDPS       Z13, Z20, Z20
+	VBROADCASTSS constantsAVX512<>+76(SB), Z21
+	VPTESTMD     Z11, Z19, K1
+	VPADDD       Z12, Z19, Z22
+	VPADDD       Z10, Z22, K1, Z22
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z22, Z21, K1, Z22
+	VPTESTMD     Z11, Z20, K1
+	VPADDD       Z12, Z20, Z19
+	VPADDD       Z10, Z19, K1, Z19
+	VCMPPS       $0x07, Z20, Z20, K1
+	VBLENDMPS    Z19, Z21, K1, Z19
+	VPERMT2W     Z19, Z9, Z22
+	VMOVUPS      Z22, (DI)
+	VPMOVZXWD    64(SI), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VDIVPS       Z6, Z19, Z19
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z2, Z19
+	VMINPS       Z19, Z17, Z19
+	VADDPS       Z13, Z19, Z19
+	VMULPS.BCST  8(DX), Z19, Z19
+	VADDPS       Z13, Z19, Z19
+	VPMOVZXWD    96(SI), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z5, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z1, Z20
+	VMINPS       Z20, Z18, Z20
+	VADDPS       Z13, Z20, Z20
+	VMULPS.BCST  12(DX), Z20, Z20
+	VADDPS       Z13, Z20, Z20
+	VPTESTMD     Z11, Z19, K1
+	VPADDD       Z12, Z19, Z22
+	VPADDD       Z10, Z22, K1, Z22
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z22, Z21, K1, Z22
+	VPTESTMD     Z11, Z20, K1
+	VPADDD       Z12, Z20, Z19
+	VPADDD       Z10, Z19, K1, Z19
+	VCMPPS       $0x07, Z20, Z20, K1
+	VBLENDMPS    Z19, Z21, K1, Z19
+	VPERMT2W     Z19, Z9, Z22
+	VMOVUPS      Z22, 64(DI)
 	JMP          short4back
 
 lanerare:
@@ -2900,7 +3193,7 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 30
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3217,217 +3510,198 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS (R8), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS (BX), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS (DX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VMOVAPS      Z20, Z2
-	VFMADD231PS  Z19, Z17, Z2
-	VPMOVZXWD    32(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z19, Z17, Z1
-	VPMOVZXWD    64(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 4(R8), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS 4(BX), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS 4(DX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VMOVAPS      Z20, Z0
-	VFMADD231PS  Z19, Z17, Z0
-	VPMOVZXWD    96(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z19, Z17, Z16
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (BX), Z0, Z6
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 8(R8), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS 8(BX), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS 8(DX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VFMADD231PS  Z19, Z17, Z20
-	VPMOVZXWD    160(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VFMADD231PS  Z19, Z17, Z18
-	VPMOVZXWD    192(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 12(R8), Z19
-	VSUBPS       Z19, Z17, Z17
-	VBROADCASTSS 12(BX), Z21
-	VMULPS       Z21, Z17, Z22
-	VBROADCASTSS 12(DX), Z23
-	VFNMADD231PS Z23, Z22, Z17
-	VFMADD231PS  Z21, Z17, Z22
-	VPMOVZXWD    224(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z19, Z17, Z17
-	VMULPS       Z21, Z17, Z19
-	VFNMADD231PS Z23, Z19, Z17
-	VFMADD231PS  Z21, Z17, Z19
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z21
-	VADDPS       Z21, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z2, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS (DX), Z21
-	VFMADD213PS  Z13, Z21, Z17
-	VBROADCASTSS (R8), Z23
-	VADDPS       Z23, Z17, Z17
-	VRNDSCALEPS  $0x08, Z1, Z24
-	VMAXPS       Z24, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VFMADD213PS  Z13, Z21, Z24
-	VADDPS       Z23, Z24, Z24
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPERMT2W     Z24, Z9, Z17
-	VMOVUPS      Z17, (DI)
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS 4(DX), Z21
-	VFMADD213PS  Z13, Z21, Z17
-	VBROADCASTSS 4(R8), Z23
-	VADDPS       Z23, Z17, Z17
-	VRNDSCALEPS  $0x08, Z16, Z24
-	VMAXPS       Z24, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VFMADD213PS  Z13, Z21, Z24
-	VADDPS       Z23, Z24, Z24
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPERMT2W     Z24, Z9, Z17
-	VMOVUPS      Z17, 64(DI)
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z18, Z1
-	VMOVAPS      Z22, Z0
-	VMOVAPS      Z19, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z5, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  (DX), Z13, Z18
+	VADDPS.BCST       (R8), Z18, Z18
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z18, K1
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K1, Z18
+	VPERMT2W          Z18, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z3, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  4(DX), Z13, Z18
+	VADDPS.BCST       4(R8), Z18, Z18
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z18, K1
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K1, Z18
+	VPERMT2W          Z18, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z8, Z1
-	VADDPS       Z4, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z8, Z2
-	VADDPS       Z4, Z2, Z2
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPTESTMD     Z11, Z2, K1
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K1, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z7, Z16
-	VADDPS       Z3, Z16, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z7, Z17
-	VADDPS       Z3, Z17, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3442,239 +3716,200 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS (R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS (BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VPMOVZXWD    32(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 4(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 4(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VPMOVZXWD    64(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 8(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 8(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VPMOVZXWD    96(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 12(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 12(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFMADD231PS.BCST  (BX), Z0, Z4
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 16(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 16(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VPMOVZXWD    160(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 20(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 20(BX), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(DX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VPMOVZXWD    192(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 24(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 24(BX), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(DX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VPMOVZXWD    224(SI), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 28(R8), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 28(BX), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(DX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VMAXPS       Z23, Z15, Z23
-	VMINPS       Z23, Z14, Z23
-	VBROADCASTSS (DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VBROADCASTSS (R8), Z24
-	VADDPS       Z24, Z23, Z23
-	VRNDSCALEPS  $0x08, Z20, Z24
-	VMAXPS       Z24, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS 4(DX), Z29
-	VFMADD213PS  Z13, Z29, Z24
-	VBROADCASTSS 4(R8), Z29
-	VADDPS       Z29, Z24, Z24
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPERMT2W     Z24, Z9, Z23
-	VMOVUPS      Z23, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VMAXPS       Z23, Z15, Z23
-	VMINPS       Z23, Z14, Z23
-	VBROADCASTSS 8(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VBROADCASTSS 8(R8), Z24
-	VADDPS       Z24, Z23, Z23
-	VRNDSCALEPS  $0x08, Z22, Z24
-	VMAXPS       Z24, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS 12(DX), Z29
-	VFMADD213PS  Z13, Z29, Z24
-	VBROADCASTSS 12(R8), Z29
-	VADDPS       Z29, Z24, Z24
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VPTESTMD     Z11, Z24, K1
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K1, Z24
-	VPERMT2W     Z24, Z9, Z23
-	VMOVUPS      Z23, 64(DI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFNMADD231PS.BCST 16(DX), Z16, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z16
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFNMADD231PS.BCST 20(DX), Z17, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z17
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z18
+	VFNMADD231PS.BCST 24(DX), Z18, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z18
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z19
+	VFNMADD231PS.BCST 28(DX), Z19, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z3, Z20
+	VMAXPS            Z20, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VFMADD132PS.BCST  4(DX), Z13, Z20
+	VADDPS.BCST       4(R8), Z20, Z20
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z20, K1
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K1, Z20
+	VPERMT2W          Z20, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  8(DX), Z13, Z0
+	VADDPS.BCST       8(R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z1, Z20
+	VMAXPS            Z20, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VFMADD132PS.BCST  12(DX), Z13, Z20
+	VADDPS.BCST       12(R8), Z20, Z20
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z20, K1
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K1, Z20
+	VPERMT2W          Z20, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z18
-	VPMOVZXWD    (SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VMULPS       Z4, Z19, Z20
-	VFNMADD231PS Z8, Z20, Z19
-	VFMADD231PS  Z4, Z19, Z20
-	VPMOVZXWD    32(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z16, Z19, Z19
-	VMULPS       Z3, Z19, Z21
-	VFNMADD231PS Z7, Z21, Z19
-	VFMADD231PS  Z3, Z19, Z21
-	VPMOVZXWD    64(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z17, Z19, Z19
-	VMULPS       Z2, Z19, Z22
-	VFNMADD231PS Z6, Z22, Z19
-	VFMADD231PS  Z2, Z19, Z22
-	VPMOVZXWD    96(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMULPS       Z1, Z19, Z23
-	VFNMADD231PS Z5, Z23, Z19
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VFMADD213PS  Z13, Z8, Z20
-	VADDPS       Z0, Z20, Z20
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z7, Z21
-	VADDPS       Z16, Z21, Z21
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPTESTMD     Z11, Z21, K1
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K1, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVUPS      Z20, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VFMADD213PS  Z13, Z6, Z22
-	VADDPS       Z17, Z22, Z22
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z23
-	VMINPS       Z23, Z14, Z23
-	VFMADD213PS  Z13, Z5, Z23
-	VADDPS       Z18, Z23, Z23
-	VPTESTMD     Z11, Z22, K1
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K1, Z22
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VPERMT2W     Z23, Z9, Z22
-	VMOVUPS      Z22, 64(DI)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3689,7 +3924,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3892,7 +4128,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4131,315 +4368,303 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS 4(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z8, Z1
-	VADDPS       Z4, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z8, Z2
-	VADDPS       Z4, Z2, Z2
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPTESTMD     Z11, Z2, K1
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K1, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z7, Z16
-	VADDPS       Z3, Z16, Z16
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z7, Z17
-	VADDPS       Z3, Z17, Z17
-	VPTESTMD     Z11, Z16, K1
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K1, Z16
-	VPTESTMD     Z11, Z17, K1
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K1, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVNTPS     Z16, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS.BCST  (R8), Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z4, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
+	VSUBPS.BCST  (R8), Z1, Z1
 	VDIVPS       Z8, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z4, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VADDPS.BCST  (R8), Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z16
-	VPADDD       Z10, Z16, K1, Z16
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z16, Z2, K1, Z16
+	VBLENDMPS    Z3, Z2, K1, Z3
 	VPTESTMD     Z11, Z1, K1
 	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	VPERMT2W     Z0, Z9, Z16
-	VMOVUPS      Z16, (DI)
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, (DI)
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
+	VSUBPS.BCST  4(R8), Z0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VADDPS       Z13, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z3, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
+	VSUBPS.BCST  4(R8), Z1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z3, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z16
-	VPADDD       Z10, Z16, K1, Z16
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z16, Z2, K1, Z16
+	VBLENDMPS    Z3, Z2, K1, Z3
 	VPTESTMD     Z11, Z1, K1
 	VPADDD       Z12, Z1, Z0
 	VPADDD       Z10, Z0, K1, Z0
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	VPERMT2W     Z0, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, 64(DI)
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS 4(DX), Z7
-	VBROADCASTSS 8(DX), Z6
-	VBROADCASTSS 12(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z18
-	VPMOVZXWD    (SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VMULPS       Z4, Z19, Z20
-	VFNMADD231PS Z8, Z20, Z19
-	VFMADD231PS  Z4, Z19, Z20
-	VPMOVZXWD    32(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z16, Z19, Z19
-	VMULPS       Z3, Z19, Z21
-	VFNMADD231PS Z7, Z21, Z19
-	VFMADD231PS  Z3, Z19, Z21
-	VPMOVZXWD    64(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z17, Z19, Z19
-	VMULPS       Z2, Z19, Z22
-	VFNMADD231PS Z6, Z22, Z19
-	VFMADD231PS  Z2, Z19, Z22
-	VPMOVZXWD    96(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMULPS       Z1, Z19, Z23
-	VFNMADD231PS Z5, Z23, Z19
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VFMADD213PS  Z13, Z8, Z20
-	VADDPS       Z0, Z20, Z20
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z7, Z21
-	VADDPS       Z16, Z21, Z21
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K1, Z20
-	VPTESTMD     Z11, Z21, K1
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K1, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVNTPS     Z20, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VFMADD213PS  Z13, Z6, Z22
-	VADDPS       Z17, Z22, Z22
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z23
-	VMINPS       Z23, Z14, Z23
-	VFMADD213PS  Z13, Z5, Z23
-	VADDPS       Z18, Z23, Z23
-	VPTESTMD     Z11, Z22, K1
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K1, Z22
-	VPTESTMD     Z11, Z23, K1
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K1, Z23
-	VPERMT2W     Z23, Z9, Z22
-	VMOVNTPS     Z22, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VPTESTMD          Z11, Z1, K1
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K1, Z1
+	VPTESTMD          Z11, Z2, K1
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K1, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VPTESTMD          Z11, Z3, K1
+	VPADDD            Z12, Z3, Z3
+	VPADDD            Z10, Z3, K1, Z3
+	VPTESTMD          Z11, Z4, K1
+	VPADDD            Z12, Z4, Z4
+	VPADDD            Z10, Z4, K1, Z4
+	VPERMT2W          Z4, Z9, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VDIVPS       Z8, Z19, Z19
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VADDPS       Z13, Z19, Z19
-	VMULPS       Z8, Z19, Z19
-	VADDPS       Z0, Z19, Z19
-	VPMOVZXWD    32(SI), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z16, Z20, Z20
-	VDIVPS       Z7, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VADDPS       Z13, Z20, Z20
-	VMULPS       Z7, Z20, Z20
-	VADDPS       Z16, Z20, Z20
-	VBROADCASTSS constantsAVX512<>+76(SB), Z21
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z22
-	VPADDD       Z10, Z22, K1, Z22
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z22, Z21, K1, Z22
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z19, Z21, K1, Z19
-	VPERMT2W     Z19, Z9, Z22
-	VMOVUPS      Z22, (DI)
-	VPMOVZXWD    64(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z17, Z19, Z19
-	VDIVPS       Z6, Z19, Z19
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VADDPS       Z13, Z19, Z19
-	VMULPS       Z6, Z19, Z19
-	VADDPS       Z17, Z19, Z19
-	VPMOVZXWD    96(SI), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z18, Z20, Z20
-	VDIVPS       Z5, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VADDPS       Z13, Z20, Z20
-	VMULPS       Z5, Z20, Z20
-	VADDPS       Z18, Z20, Z20
-	VPTESTMD     Z11, Z19, K1
-	VPADDD       Z12, Z19, Z22
-	VPADDD       Z10, Z22, K1, Z22
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z22, Z21, K1, Z22
-	VPTESTMD     Z11, Z20, K1
-	VPADDD       Z12, Z20, Z19
-	VPADDD       Z10, Z19, K1, Z19
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z19, Z21, K1, Z19
-	VPERMT2W     Z19, Z9, Z22
-	VMOVUPS      Z22, 64(DI)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  (R8), Z0, Z0
+	VDIVPS       Z8, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VPMOVZXWD    32(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  4(R8), Z1, Z1
+	VDIVPS       Z7, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, (DI)
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  8(R8), Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  12(R8), Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VADDPS.BCST  12(R8), Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z3
+	VPADDD       Z10, Z3, K1, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z9, Z3
+	VMOVUPS      Z3, 64(DI)
 	JMP          short4back
 
 lanerare:
@@ -4616,7 +4841,7 @@ TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table, Z8 0x1010101
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 28
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4946,213 +5171,210 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VBROADCASTSS (R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFMADD231PS  Z17, Z16, Z3
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z17, Z16, Z2
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VBROADCASTSS 4(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z17, Z16, Z1
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z17, Z16, Z0
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VBROADCASTSS      (BX), Z5
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VMOVAPS           Z17, Z4
+	VFMADD231PS.BCST  (R8), Z16, Z4
+	VPMOVZXWD         32(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFMADD231PS.BCST  (R8), Z16, Z3
+	VPMOVZXWD         64(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VBROADCASTSS      4(BX), Z2
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFMADD231PS.BCST  4(R8), Z16, Z1
+	VPMOVZXWD         96(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z16, Z0
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VBROADCASTSS 8(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VFMADD231PS  Z17, Z16, Z18
-	VPMOVZXWD    160(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z17, Z16, Z20
-	VFNMADD231PS Z19, Z20, Z16
-	VFMADD231PS  Z17, Z16, Z20
-	VPMOVZXWD    192(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VBROADCASTSS 12(R8), Z17
-	VMULPS       Z17, Z16, Z19
-	VBROADCASTSS 12(BX), Z21
-	VFNMADD231PS Z21, Z19, Z16
-	VFMADD231PS  Z17, Z16, Z19
-	VPMOVZXWD    224(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z17, Z16, Z22
-	VFNMADD231PS Z21, Z22, Z16
-	VFMADD231PS  Z17, Z16, Z22
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS (BX), Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z21, Z17, Z23
-	VCMPPS       $0x00, Z16, Z17, K1
-	VRNDSCALEPS  $0x08, Z2, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z21
-	VCMPPS       $0x00, Z16, Z17, K2
-	VPTESTMD     Z11, Z23, K3
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K3, Z23
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPERMT2W     Z21, Z9, Z23
-	VMOVUPS      Z23, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS 4(BX), Z21
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z21, Z17, Z23
-	VCMPPS       $0x00, Z16, Z17, K3
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z21
-	VCMPPS       $0x00, Z16, Z17, K4
-	VPTESTMD     Z11, Z23, K5
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K5, Z23
-	VPTESTMD     Z11, Z21, K5
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VPERMT2W     Z21, Z9, Z23
-	VMOVUPS      Z23, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VMOVAPS      Z18, Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z22, Z0
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VBROADCASTSS      8(BX), Z18
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z17
+	VPMOVZXWD         160(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(R8), Z16, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z19
+	VPMOVZXWD         192(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VBROADCASTSS      12(BX), Z21
+	VFNMADD231PS.BCST 12(BX), Z20, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z20
+	VPMOVZXWD         224(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(R8), Z16, Z22
+	VFNMADD231PS.BCST 12(BX), Z22, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z22
+	VADDPS            Z3, Z4, Z16
+	VADDPS            Z0, Z1, Z23
+	VADDPS            Z23, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z4, Z16
+	VMAXPS            Z16, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z5, Z23, Z24
+	VCMPPS            $0x00, Z16, Z23, K1
+	VRNDSCALEPS       $0x08, Z3, Z16
+	VMAXPS            Z16, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z5, Z23, Z25
+	VCMPPS            $0x00, Z16, Z23, K2
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPTESTMD          Z11, Z25, K3
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K3, Z25
+	VPERMT2W          Z25, Z9, Z24
+	VMOVUPS           Z24, (DI)
+	VRNDSCALEPS       $0x08, Z1, Z16
+	VMAXPS            Z16, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z2, Z23, Z24
+	VCMPPS            $0x00, Z16, Z23, K3
+	VRNDSCALEPS       $0x08, Z0, Z16
+	VMAXPS            Z16, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z2, Z23, Z25
+	VCMPPS            $0x00, Z16, Z23, K4
+	VPTESTMD          Z11, Z24, K5
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K5, Z24
+	VPTESTMD          Z11, Z25, K5
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K5, Z25
+	VPERMT2W          Z25, Z9, Z24
+	VMOVUPS           Z24, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z17, Z4
+	VMOVAPS           Z19, Z3
+	VMOVAPS           Z20, Z1
+	VMOVAPS           Z22, Z0
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z21, Z2
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z17
-	VMOVUPS      Z17, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -5167,225 +5389,218 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS (R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z16
-	VFMADD231PS  Z21, Z20, Z16
-	VPMOVZXWD    32(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 4(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFMADD231PS  Z21, Z20, Z17
-	VPMOVZXWD    64(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 8(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z18
-	VFMADD231PS  Z21, Z20, Z18
-	VPMOVZXWD    96(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFMADD231PS  Z21, Z20, Z19
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       (R8), Z20, Z21
+	VBROADCASTSS      (BX), Z3
+	VFNMADD231PS.BCST (BX), Z21, Z20
+	VMOVAPS           Z21, Z2
+	VFMADD231PS.BCST  (R8), Z20, Z2
+	VPMOVZXWD         32(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       4(R8), Z20, Z21
+	VBROADCASTSS      4(BX), Z1
+	VFNMADD231PS.BCST 4(BX), Z21, Z20
+	VMOVAPS           Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z20, Z0
+	VPMOVZXWD         64(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       8(R8), Z20, Z21
+	VBROADCASTSS      8(BX), Z16
+	VFNMADD231PS.BCST 8(BX), Z21, Z20
+	VMOVAPS           Z21, Z17
+	VFMADD231PS.BCST  8(R8), Z20, Z17
+	VPMOVZXWD         96(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       12(R8), Z20, Z21
+	VBROADCASTSS      12(BX), Z18
+	VFNMADD231PS.BCST 12(BX), Z21, Z20
+	VMOVAPS           Z21, Z19
+	VFMADD231PS.BCST  12(R8), Z20, Z19
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 16(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VFMADD231PS  Z21, Z20, Z22
-	VPMOVZXWD    160(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 20(R8), Z21
-	VMULPS       Z21, Z20, Z23
-	VBROADCASTSS 20(BX), Z24
-	VFNMADD231PS Z24, Z23, Z20
-	VFMADD231PS  Z21, Z20, Z23
-	VPMOVZXWD    192(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 24(R8), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 24(BX), Z25
-	VFNMADD231PS Z25, Z24, Z20
-	VFMADD231PS  Z21, Z20, Z24
-	VPMOVZXWD    224(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VBROADCASTSS 28(R8), Z21
-	VMULPS       Z21, Z20, Z25
-	VBROADCASTSS 28(BX), Z26
-	VFNMADD231PS Z26, Z25, Z20
-	VFMADD231PS  Z21, Z20, Z25
-	VADDPS       Z17, Z16, Z20
-	VADDPS       Z19, Z18, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS (BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VCMPPS       $0x00, Z20, Z21, K1
-	VRNDSCALEPS  $0x08, Z17, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 4(BX), Z27
-	VFMADD213PS  Z13, Z21, Z27
-	VCMPPS       $0x00, Z20, Z21, K2
-	VPTESTMD     Z11, Z26, K3
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K3, Z26
-	VPTESTMD     Z11, Z27, K3
-	VPADDD       Z12, Z27, Z27
-	VPADDD       Z10, Z27, K3, Z27
-	VPERMT2W     Z27, Z9, Z26
-	VMOVUPS      Z26, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 8(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VCMPPS       $0x00, Z20, Z21, K3
-	VRNDSCALEPS  $0x08, Z19, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 12(BX), Z27
-	VFMADD213PS  Z13, Z21, Z27
-	VCMPPS       $0x00, Z20, Z21, K4
-	VPTESTMD     Z11, Z26, K5
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K5, Z26
-	VPTESTMD     Z11, Z27, K5
-	VPADDD       Z12, Z27, Z27
-	VPADDD       Z10, Z27, K5, Z27
-	VPERMT2W     Z27, Z9, Z26
-	VMOVUPS      Z26, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       16(R8), Z20, Z21
+	VBROADCASTSS      16(BX), Z22
+	VFNMADD231PS.BCST 16(BX), Z21, Z20
+	VFMADD231PS.BCST  16(R8), Z20, Z21
+	VPMOVZXWD         160(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       20(R8), Z20, Z23
+	VBROADCASTSS      20(BX), Z24
+	VFNMADD231PS.BCST 20(BX), Z23, Z20
+	VFMADD231PS.BCST  20(R8), Z20, Z23
+	VPMOVZXWD         192(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       24(R8), Z20, Z25
+	VBROADCASTSS      24(BX), Z26
+	VFNMADD231PS.BCST 24(BX), Z25, Z20
+	VFMADD231PS.BCST  24(R8), Z20, Z25
+	VPMOVZXWD         224(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       28(R8), Z20, Z27
+	VBROADCASTSS      28(BX), Z28
+	VFNMADD231PS.BCST 28(BX), Z27, Z20
+	VFMADD231PS.BCST  28(R8), Z20, Z27
+	VADDPS            Z0, Z2, Z20
+	VADDPS            Z19, Z17, Z29
+	VADDPS            Z29, Z20, Z20
+	VCMPPS            $0x03, Z20, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z2, Z20
+	VMAXPS            Z20, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z3, Z29, Z30
+	VCMPPS            $0x00, Z20, Z29, K1
+	VRNDSCALEPS       $0x08, Z0, Z20
+	VMAXPS            Z20, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z31
+	VFMADD231PS       Z1, Z29, Z31
+	VCMPPS            $0x00, Z20, Z29, K2
+	VPTESTMD          Z11, Z30, K3
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K3, Z30
+	VPTESTMD          Z11, Z31, K3
+	VPADDD            Z12, Z31, Z31
+	VPADDD            Z10, Z31, K3, Z31
+	VPERMT2W          Z31, Z9, Z30
+	VMOVUPS           Z30, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z20
+	VMAXPS            Z20, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z16, Z29, Z30
+	VCMPPS            $0x00, Z20, Z29, K3
+	VRNDSCALEPS       $0x08, Z19, Z20
+	VMAXPS            Z20, Z15, Z29
+	VMINPS            Z29, Z14, Z29
+	VMOVAPS           Z13, Z31
+	VFMADD231PS       Z18, Z29, Z31
+	VCMPPS            $0x00, Z20, Z29, K4
+	VPTESTMD          Z11, Z30, K5
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K5, Z30
+	VPTESTMD          Z11, Z31, K5
+	VPADDD            Z12, Z31, Z31
+	VPADDD            Z10, Z31, K5, Z31
+	VPERMT2W          Z31, Z9, Z30
+	VMOVUPS           Z30, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z27, Z19
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	VMOVAPS           Z26, Z16
+	VMOVAPS           Z28, Z18
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z7, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z2, Z16, Z18
-	VFNMADD231PS Z6, Z18, Z16
-	VFMADD231PS  Z2, Z16, Z18
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z1, Z16, Z19
-	VFNMADD231PS Z5, Z19, Z16
-	VFMADD231PS  Z1, Z16, Z19
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z0, Z16, Z20
-	VFNMADD231PS Z4, Z20, Z16
-	VFMADD231PS  Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z7, Z16, Z21
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCMPPS       $0x00, Z18, Z16, K2
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPERMT2W     Z17, Z9, Z21
-	VMOVUPS      Z21, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z16, Z17
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z4, Z16, Z18
-	VCMPPS       $0x00, Z20, Z16, K4
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z17, K3
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K3, Z17
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z17
+	VMOVUPS           Z17, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z16, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -5400,7 +5615,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5597,7 +5813,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5852,92 +6069,90 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z17
-	VMOVNTPS     Z17, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z6, Z0, Z2
-	VCMPPS       $0x00, Z16, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -5947,7 +6162,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -5957,7 +6172,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z3
-	VMULPS       Z7, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -5980,7 +6195,7 @@ short2rare:
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VADDPS       Z13, Z2, Z3
-	VMULPS       Z6, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -5989,8 +6204,169 @@ short2rare:
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z4, K5
+	VPADDD       Z12, Z4, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z17, K3
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K3, Z17
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z17
+	VMOVNTPS          Z17, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z16, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z1, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
 	VADDPS       Z13, Z2, Z16
-	VMULPS       Z6, Z16, Z16
+	VMULPS.BCST  12(BX), Z16, Z16
 	VADDPS       Z13, Z16, Z16
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z11, Z3, K5
@@ -6010,171 +6386,6 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z7, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z2, Z16, Z18
-	VFNMADD231PS Z6, Z18, Z16
-	VFMADD231PS  Z2, Z16, Z18
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z1, Z16, Z19
-	VFNMADD231PS Z5, Z19, Z16
-	VFMADD231PS  Z1, Z16, Z19
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z0, Z16, Z20
-	VFNMADD231PS Z4, Z20, Z16
-	VFMADD231PS  Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z7, Z16, Z21
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCMPPS       $0x00, Z18, Z16, K2
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPERMT2W     Z17, Z9, Z21
-	VMOVNTPS     Z21, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z16, Z17
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z4, Z16, Z18
-	VCMPPS       $0x00, Z20, Z16, K4
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVNTPS     Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVNTPS     Z16, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS       Z7, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z16, Z17, K1
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VADDPS       Z13, Z17, Z19
-	VMULPS       Z6, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z16, Z17, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z17, Z16, K3, Z17
-	VPTESTMD     Z11, Z19, K3
-	VPADDD       Z12, Z19, Z18
-	VPADDD       Z10, Z18, K3, Z18
-	VCMPPS       $0x07, Z19, Z19, K3
-	VBLENDMPS    Z18, Z16, K3, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, (DI)
-	VPMOVZXWD    64(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z5, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VADDPS       Z13, Z18, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z17, Z18, K3
-	VPMOVZXWD    96(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z4, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VADDPS       Z13, Z18, Z20
-	VMULPS       Z4, Z20, Z20
-	VADDPS       Z13, Z20, Z20
-	VCMPPS       $0x00, Z17, Z18, K4
-	VPTESTMD     Z11, Z19, K5
-	VPADDD       Z12, Z19, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z17, Z16, K5, Z17
-	VPTESTMD     Z11, Z20, K5
-	VPADDD       Z12, Z20, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VCMPPS       $0x07, Z20, Z20, K5
-	VBLENDMPS    Z18, Z16, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
 	JMP          short4back
 
 lanerare:
@@ -6353,7 +6564,7 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table, Z8 0x1010101
 	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z5 ToFloat, Z4 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -6391,6 +6602,115 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VMOVAPS      Z17, Z3
+	VFMADD231PS  Z6, Z16, Z3
+	VPMOVZXWD    32(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z6, Z16, Z2
+	VPMOVZXWD    64(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VMOVAPS      Z17, Z1
+	VFMADD231PS  Z6, Z16, Z1
+	VPMOVZXWD    96(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VMOVAPS      Z17, Z0
+	VFMADD231PS  Z6, Z16, Z0
+
+groupahead:
+	VPMOVZXWD    128(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFMADD231PS  Z6, Z16, Z17
+	VPMOVZXWD    160(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z18
+	VFNMADD231PS Z7, Z18, Z16
+	VFMADD231PS  Z6, Z16, Z18
+	VPMOVZXWD    192(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z19
+	VFNMADD231PS Z7, Z19, Z16
+	VFMADD231PS  Z6, Z16, Z19
+	VPMOVZXWD    224(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z6, Z16, Z20
+	VFNMADD231PS Z7, Z20, Z16
+	VFMADD231PS  Z6, Z16, Z20
+	VADDPS       Z2, Z3, Z16
+	VADDPS       Z0, Z1, Z21
+	VADDPS       Z21, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z3, Z16
+	VMAXPS       Z16, Z5, Z21
+	VMINPS       Z21, Z4, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z7, Z21, Z22
+	VCMPPS       $0x00, Z16, Z21, K1
+	VRNDSCALEPS  $0x08, Z2, Z16
+	VMAXPS       Z16, Z5, Z21
+	VMINPS       Z21, Z4, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z7, Z21, Z23
+	VCMPPS       $0x00, Z16, Z21, K2
+	VPTESTMD     Z11, Z22, K3
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K3, Z22
+	VPTESTMD     Z11, Z23, K3
+	VPADDD       Z12, Z23, Z23
+	VPADDD       Z10, Z23, K3, Z23
+	VPERMT2W     Z23, Z9, Z22
+	VMOVUPS      Z22, (DI)
+	VRNDSCALEPS  $0x08, Z1, Z16
+	VMAXPS       Z16, Z5, Z21
+	VMINPS       Z21, Z4, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z7, Z21, Z22
+	VCMPPS       $0x00, Z16, Z21, K3
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VMAXPS       Z16, Z5, Z21
+	VMINPS       Z21, Z4, Z21
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z7, Z21, Z23
+	VCMPPS       $0x00, Z16, Z21, K4
+	VPTESTMD     Z11, Z22, K5
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K5, Z22
+	VPTESTMD     Z11, Z23, K5
+	VPADDD       Z12, Z23, Z23
+	VPADDD       Z10, Z23, K5, Z23
+	VPERMT2W     Z23, Z9, Z22
+	VMOVUPS      Z22, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z16
+	VMOVUPS      Z16, (SI)
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	VMOVAPS      Z20, Z0
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -6579,104 +6899,225 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VFNMADD231PS.BCST (BX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFMADD231PS.BCST  (R8), Z18, Z1
+	VPMOVZXWD         32(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VFNMADD231PS.BCST (BX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFMADD231PS.BCST  (R8), Z18, Z0
+	VPMOVZXWD         64(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFMADD231PS.BCST  4(R8), Z18, Z16
+	VPMOVZXWD         96(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFMADD231PS.BCST  4(R8), Z18, Z17
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z18
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VPMOVZXWD         160(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       8(R8), Z18, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z18
+	VFMADD231PS.BCST  8(R8), Z18, Z20
+	VPMOVZXWD         192(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       12(R8), Z18, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z18
+	VFMADD231PS.BCST  12(R8), Z18, Z21
+	VPMOVZXWD         224(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       12(R8), Z18, Z22
+	VFNMADD231PS.BCST 12(BX), Z22, Z18
+	VFMADD231PS.BCST  12(R8), Z18, Z22
+	VADDPS            Z0, Z1, Z18
+	VADDPS            Z17, Z16, Z23
+	VADDPS            Z23, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z1, Z18
+	VBROADCASTSS      (R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z18, Z24, Z25
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  (BX), Z25, Z26
+	VCMPPS            $0x00, Z18, Z25, K1
+	VRNDSCALEPS       $0x08, Z0, Z18
+	VMAXPS            Z18, Z24, Z24
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (BX), Z24, Z23
+	VCMPPS            $0x00, Z18, Z24, K2
+	VPTESTMD          Z11, Z26, K3
+	VPADDD            Z12, Z26, Z26
+	VPADDD            Z10, Z26, K3, Z26
+	VPTESTMD          Z11, Z23, K3
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K3, Z23
+	VPERMT2W          Z23, Z9, Z26
+	VMOVUPS           Z26, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z18
+	VBROADCASTSS      4(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z18, Z24, Z25
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z25, Z23, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS.BCST  4(BX), Z25, Z26
+	VCMPPS            $0x00, Z18, Z25, K3
+	VRNDSCALEPS       $0x08, Z17, Z18
+	VMAXPS            Z18, Z24, Z24
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  4(BX), Z24, Z23
+	VCMPPS            $0x00, Z18, Z24, K4
+	VPTESTMD          Z11, Z26, K5
+	VPADDD            Z12, Z26, Z26
+	VPADDD            Z10, Z26, K5, Z26
+	VPTESTMD          Z11, Z23, K5
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K5, Z23
+	VPERMT2W          Z23, Z9, Z26
+	VMOVUPS           Z26, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z18
+	VMOVUPS           Z18, (SI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z18
-	VCVTDQ2PS    Z18, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z0
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z7, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z5, Z16, Z18
-	VFNMADD231PS Z7, Z18, Z16
-	VFMADD231PS  Z5, Z16, Z18
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z4, Z16, Z19
-	VFNMADD231PS Z6, Z19, Z16
-	VFMADD231PS  Z4, Z16, Z19
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z6, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z7, Z16, Z21
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z16, Z17
-	VCMPPS       $0x00, Z18, Z16, K2
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPERMT2W     Z17, Z9, Z21
-	VMOVUPS      Z21, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z2, Z16
-	VMINPS       Z16, Z0, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z2, Z16
-	VMINPS       Z16, Z0, Z16
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z6, Z16, Z18
-	VCMPPS       $0x00, Z20, Z16, K4
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z4
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z3
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z2
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z0, Z19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K2
+	VPTESTMD          Z11, Z19, K3
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K3, Z19
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z17, Z0, K3
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCMPPS            $0x00, Z18, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z16, K5
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K5, Z16
+	VPERMT2W          Z16, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -6692,118 +7133,247 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       (R8), Z24, Z25
+	VFNMADD231PS.BCST (BX), Z25, Z24
+	VMOVAPS           Z25, Z20
+	VFMADD231PS.BCST  (R8), Z24, Z20
+	VPMOVZXWD         32(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       4(R8), Z24, Z25
+	VFNMADD231PS.BCST 4(BX), Z25, Z24
+	VMOVAPS           Z25, Z21
+	VFMADD231PS.BCST  4(R8), Z24, Z21
+	VPMOVZXWD         64(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       8(R8), Z24, Z25
+	VFNMADD231PS.BCST 8(BX), Z25, Z24
+	VMOVAPS           Z25, Z22
+	VFMADD231PS.BCST  8(R8), Z24, Z22
+	VPMOVZXWD         96(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       12(R8), Z24, Z25
+	VFNMADD231PS.BCST 12(BX), Z25, Z24
+	VMOVAPS           Z25, Z23
+	VFMADD231PS.BCST  12(R8), Z24, Z23
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       16(R8), Z24, Z25
+	VFNMADD231PS.BCST 16(BX), Z25, Z24
+	VFMADD231PS.BCST  16(R8), Z24, Z25
+	VPMOVZXWD         160(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       20(R8), Z24, Z26
+	VFNMADD231PS.BCST 20(BX), Z26, Z24
+	VFMADD231PS.BCST  20(R8), Z24, Z26
+	VPMOVZXWD         192(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       24(R8), Z24, Z27
+	VFNMADD231PS.BCST 24(BX), Z27, Z24
+	VFMADD231PS.BCST  24(R8), Z24, Z27
+	VPMOVZXWD         224(DX), Z24
+	VPSLLD            $0x10, Z24, Z24
+	VMULPS.BCST       28(R8), Z24, Z28
+	VFNMADD231PS.BCST 28(BX), Z28, Z24
+	VFMADD231PS.BCST  28(R8), Z24, Z28
+	VADDPS            Z21, Z20, Z24
+	VADDPS            Z23, Z22, Z29
+	VADDPS            Z29, Z24, Z24
+	VCMPPS            $0x03, Z24, Z24, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z20, Z24
+	VBROADCASTSS      (R9), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z24, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS.BCST  (BX), Z30, Z29
+	VCMPPS            $0x00, Z24, Z30, K1
+	VRNDSCALEPS       $0x08, Z21, Z24
+	VBROADCASTSS      4(R9), Z30
+	VPSUBD            Z30, Z15, Z31
+	VCVTDQ2PS         Z31, Z31
+	VMAXPS            Z24, Z31, Z31
+	VPSUBD            Z30, Z14, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMINPS            Z31, Z30, Z31
+	VMOVAPS           Z13, Z30
+	VFMADD231PS.BCST  4(BX), Z31, Z30
+	VCMPPS            $0x00, Z24, Z31, K2
+	VPTESTMD          Z11, Z29, K3
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K3, Z29
+	VPTESTMD          Z11, Z30, K3
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K3, Z30
+	VPERMT2W          Z30, Z9, Z29
+	VMOVUPS           Z29, (DI)
+	VRNDSCALEPS       $0x08, Z22, Z24
+	VBROADCASTSS      8(R9), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z24, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS.BCST  8(BX), Z30, Z29
+	VCMPPS            $0x00, Z24, Z30, K3
+	VRNDSCALEPS       $0x08, Z23, Z24
+	VBROADCASTSS      12(R9), Z30
+	VPSUBD            Z30, Z15, Z31
+	VCVTDQ2PS         Z31, Z31
+	VMAXPS            Z24, Z31, Z31
+	VPSUBD            Z30, Z14, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMINPS            Z31, Z30, Z31
+	VMOVAPS           Z13, Z30
+	VFMADD231PS.BCST  12(BX), Z31, Z30
+	VCMPPS            $0x00, Z24, Z31, K4
+	VPTESTMD          Z11, Z29, K5
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K5, Z29
+	VPTESTMD          Z11, Z30, K5
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K5, Z30
+	VPERMT2W          Z30, Z9, Z29
+	VMOVUPS           Z29, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z24
+	VMOVUPS           Z24, (SI)
+	VMOVAPS           Z25, Z20
+	VMOVAPS           Z26, Z21
+	VMOVAPS           Z27, Z22
+	VMOVAPS           Z28, Z23
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 4(R9), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 8(R9), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VBROADCASTSS 12(R9), Z27
-	VPSUBD       Z27, Z15, Z28
-	VCVTDQ2PS    Z28, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPSUBD       Z27, Z14, Z27
-	VCVTDQ2PS    Z27, Z23
-	VPMOVZXWD    (DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z3, Z24, Z25
-	VFNMADD231PS Z7, Z25, Z24
-	VFMADD231PS  Z3, Z24, Z25
-	VPMOVZXWD    32(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z2, Z24, Z26
-	VFNMADD231PS Z6, Z26, Z24
-	VFMADD231PS  Z2, Z24, Z26
-	VPMOVZXWD    64(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z1, Z24, Z27
-	VFNMADD231PS Z5, Z27, Z24
-	VFMADD231PS  Z1, Z24, Z27
-	VPMOVZXWD    96(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z0, Z24, Z28
-	VFNMADD231PS Z4, Z28, Z24
-	VFMADD231PS  Z0, Z24, Z28
-	VADDPS       Z26, Z25, Z24
-	VADDPS       Z28, Z27, Z29
-	VADDPS       Z29, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z24
-	VMINPS       Z24, Z20, Z24
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z7, Z24, Z29
-	VCMPPS       $0x00, Z25, Z24, K1
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z24
-	VMINPS       Z24, Z21, Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z6, Z24, Z25
-	VCMPPS       $0x00, Z26, Z24, K2
-	VPTESTMD     Z11, Z29, K3
-	VPADDD       Z12, Z29, Z29
-	VPADDD       Z10, Z29, K3, Z29
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VPERMT2W     Z25, Z9, Z29
-	VMOVUPS      Z29, (DI)
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z24
-	VMINPS       Z24, Z22, Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z5, Z24, Z25
-	VCMPPS       $0x00, Z27, Z24, K3
-	VRNDSCALEPS  $0x08, Z28, Z28
-	VMAXPS       Z28, Z19, Z24
-	VMINPS       Z24, Z23, Z24
-	VMOVAPS      Z13, Z26
-	VFMADD231PS  Z4, Z24, Z26
-	VCMPPS       $0x00, Z28, Z24, K4
-	VPTESTMD     Z11, Z25, K5
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VPTESTMD     Z11, Z26, K5
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K5, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVUPS      Z25, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z24
-	VMOVUPS      Z24, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z19
+	VPMOVZXWD         (DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       (R8), Z20, Z21
+	VFNMADD231PS.BCST (BX), Z21, Z20
+	VFMADD231PS.BCST  (R8), Z20, Z21
+	VPMOVZXWD         32(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       4(R8), Z20, Z22
+	VFNMADD231PS.BCST 4(BX), Z22, Z20
+	VFMADD231PS.BCST  4(R8), Z20, Z22
+	VPMOVZXWD         64(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       8(R8), Z20, Z23
+	VFNMADD231PS.BCST 8(BX), Z23, Z20
+	VFMADD231PS.BCST  8(R8), Z20, Z23
+	VPMOVZXWD         96(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       12(R8), Z20, Z24
+	VFNMADD231PS.BCST 12(BX), Z24, Z20
+	VFMADD231PS.BCST  12(R8), Z20, Z24
+	VADDPS            Z22, Z21, Z20
+	VADDPS            Z24, Z23, Z25
+	VADDPS            Z25, Z20, Z20
+	VCMPPS            $0x03, Z20, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z20
+	VMINPS            Z20, Z16, Z20
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z20, Z25
+	VCMPPS            $0x00, Z21, Z20, K1
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z20
+	VMINPS            Z20, Z17, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(BX), Z20, Z21
+	VCMPPS            $0x00, Z22, Z20, K2
+	VPTESTMD          Z11, Z25, K3
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K3, Z25
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPERMT2W          Z21, Z9, Z25
+	VMOVUPS           Z25, (DI)
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z20
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VCMPPS            $0x00, Z23, Z20, K3
+	VRNDSCALEPS       $0x08, Z24, Z24
+	VMAXPS            Z24, Z0, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VCMPPS            $0x00, Z24, Z20, K4
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVUPS           Z21, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z20
+	VMOVUPS           Z20, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -6819,7 +7389,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7060,7 +7631,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7315,361 +7887,355 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z18
-	VCVTDQ2PS    Z18, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z0
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z7, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z5, Z16, Z18
-	VFNMADD231PS Z7, Z18, Z16
-	VFMADD231PS  Z5, Z16, Z18
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z4, Z16, Z19
-	VFNMADD231PS Z6, Z19, Z16
-	VFMADD231PS  Z4, Z16, Z19
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z6, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z7, Z16, Z21
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z16
-	VMINPS       Z16, Z1, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z16, Z17
-	VCMPPS       $0x00, Z18, Z16, K2
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VPERMT2W     Z17, Z9, Z21
-	VMOVNTPS     Z21, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z2, Z16
-	VMINPS       Z16, Z0, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z6, Z16, Z17
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z2, Z16
-	VMINPS       Z16, Z0, Z16
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z6, Z16, Z18
-	VCMPPS       $0x00, Z20, Z16, K4
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVNTPS     Z17, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVNTPS     Z16, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z5
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z4
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z3
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z2
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z0, Z19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K2
+	VPTESTMD          Z11, Z19, K3
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K3, Z19
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z19
+	VMOVNTPS          Z19, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z17, Z0, K3
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z4, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCMPPS            $0x00, Z18, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z16, K5
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K5, Z16
+	VPERMT2W          Z16, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VPMOVZXWD    (DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS       Z7, Z18, Z18
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z1
+	VMINPS       Z1, Z3, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS.BCST  (BX), Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z1
+	VMINPS       Z1, Z3, Z1
+	VADDPS       Z13, Z1, Z17
+	VMULPS.BCST  (BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z0, Z1, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VPTESTMD     Z11, Z16, K3
+	VPADDD       Z12, Z16, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z17, K3
+	VPADDD       Z12, Z17, Z16
+	VPADDD       Z10, Z16, K3, Z16
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
+	VPERMT2W     Z16, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z6, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z16
+	VMINPS       Z16, Z2, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS.BCST  4(BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z16, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z6, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z4, Z16
+	VMINPS       Z16, Z2, Z16
+	VADDPS       Z13, Z16, Z18
+	VMULPS.BCST  4(BX), Z18, Z18
 	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z16, Z17, K1
-	VPMOVZXWD    32(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z19
-	VMULPS       Z7, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z16, Z17, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z16
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z17, Z16, K3, Z17
-	VPTESTMD     Z11, Z19, K3
-	VPADDD       Z12, Z19, Z18
-	VPADDD       Z10, Z18, K3, Z18
-	VCMPPS       $0x07, Z19, Z19, K3
-	VBLENDMPS    Z18, Z16, K3, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, (DI)
-	VPMOVZXWD    64(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z6, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z2, Z18
-	VMINPS       Z18, Z0, Z18
-	VADDPS       Z13, Z18, Z19
-	VMULPS       Z6, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z17, Z18, K3
-	VPMOVZXWD    96(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VDIVPS       Z6, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z2, Z18
-	VMINPS       Z18, Z0, Z18
-	VADDPS       Z13, Z18, Z20
-	VMULPS       Z6, Z20, Z20
-	VADDPS       Z13, Z20, Z20
-	VCMPPS       $0x00, Z17, Z18, K4
-	VPTESTMD     Z11, Z19, K5
-	VPADDD       Z12, Z19, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z17, Z16, K5, Z17
-	VPTESTMD     Z11, Z20, K5
-	VPADDD       Z12, Z20, Z18
-	VPADDD       Z10, Z18, K5, Z18
-	VCMPPS       $0x07, Z20, Z20, K5
-	VBLENDMPS    Z18, Z16, K5, Z18
-	VPERMT2W     Z18, Z9, Z17
-	VMOVUPS      Z17, 64(DI)
+	VCMPPS       $0x00, Z1, Z16, K4
+	VPTESTMD     Z11, Z17, K5
+	VPADDD       Z12, Z17, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z18, K5
+	VPADDD       Z12, Z18, Z16
+	VPADDD       Z10, Z16, K5, Z16
+	VCMPPS       $0x07, Z18, Z18, K5
+	VBLENDMPS    Z16, Z0, K5, Z16
+	VPERMT2W     Z16, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 4(R9), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 8(R9), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VBROADCASTSS 12(R9), Z27
-	VPSUBD       Z27, Z15, Z28
-	VCVTDQ2PS    Z28, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPSUBD       Z27, Z14, Z27
-	VCVTDQ2PS    Z27, Z23
-	VPMOVZXWD    (DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z3, Z24, Z25
-	VFNMADD231PS Z7, Z25, Z24
-	VFMADD231PS  Z3, Z24, Z25
-	VPMOVZXWD    32(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z2, Z24, Z26
-	VFNMADD231PS Z6, Z26, Z24
-	VFMADD231PS  Z2, Z24, Z26
-	VPMOVZXWD    64(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z1, Z24, Z27
-	VFNMADD231PS Z5, Z27, Z24
-	VFMADD231PS  Z1, Z24, Z27
-	VPMOVZXWD    96(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VMULPS       Z0, Z24, Z28
-	VFNMADD231PS Z4, Z28, Z24
-	VFMADD231PS  Z0, Z24, Z28
-	VADDPS       Z26, Z25, Z24
-	VADDPS       Z28, Z27, Z29
-	VADDPS       Z29, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z24
-	VMINPS       Z24, Z20, Z24
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z7, Z24, Z29
-	VCMPPS       $0x00, Z25, Z24, K1
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z24
-	VMINPS       Z24, Z21, Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z6, Z24, Z25
-	VCMPPS       $0x00, Z26, Z24, K2
-	VPTESTMD     Z11, Z29, K3
-	VPADDD       Z12, Z29, Z29
-	VPADDD       Z10, Z29, K3, Z29
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VPERMT2W     Z25, Z9, Z29
-	VMOVNTPS     Z29, (DI)
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z24
-	VMINPS       Z24, Z22, Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z5, Z24, Z25
-	VCMPPS       $0x00, Z27, Z24, K3
-	VRNDSCALEPS  $0x08, Z28, Z28
-	VMAXPS       Z28, Z19, Z24
-	VMINPS       Z24, Z23, Z24
-	VMOVAPS      Z13, Z26
-	VFMADD231PS  Z4, Z24, Z26
-	VCMPPS       $0x00, Z28, Z24, K4
-	VPTESTMD     Z11, Z25, K5
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VPTESTMD     Z11, Z26, K5
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K5, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVNTPS     Z25, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z24
-	VMOVNTPS     Z24, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z19
+	VPMOVZXWD         (DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       (R8), Z20, Z21
+	VFNMADD231PS.BCST (BX), Z21, Z20
+	VFMADD231PS.BCST  (R8), Z20, Z21
+	VPMOVZXWD         32(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       4(R8), Z20, Z22
+	VFNMADD231PS.BCST 4(BX), Z22, Z20
+	VFMADD231PS.BCST  4(R8), Z20, Z22
+	VPMOVZXWD         64(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       8(R8), Z20, Z23
+	VFNMADD231PS.BCST 8(BX), Z23, Z20
+	VFMADD231PS.BCST  8(R8), Z20, Z23
+	VPMOVZXWD         96(DX), Z20
+	VPSLLD            $0x10, Z20, Z20
+	VMULPS.BCST       12(R8), Z20, Z24
+	VFNMADD231PS.BCST 12(BX), Z24, Z20
+	VFMADD231PS.BCST  12(R8), Z20, Z24
+	VADDPS            Z22, Z21, Z20
+	VADDPS            Z24, Z23, Z25
+	VADDPS            Z25, Z20, Z20
+	VCMPPS            $0x03, Z20, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z20
+	VMINPS            Z20, Z16, Z20
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z20, Z25
+	VCMPPS            $0x00, Z21, Z20, K1
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z20
+	VMINPS            Z20, Z17, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(BX), Z20, Z21
+	VCMPPS            $0x00, Z22, Z20, K2
+	VPTESTMD          Z11, Z25, K3
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K3, Z25
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPERMT2W          Z21, Z9, Z25
+	VMOVNTPS          Z25, (DI)
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z20
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VCMPPS            $0x00, Z23, Z20, K3
+	VRNDSCALEPS       $0x08, Z24, Z24
+	VMAXPS            Z24, Z0, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VCMPPS            $0x00, Z24, Z20, K4
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVNTPS          Z21, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z20
+	VMOVNTPS          Z20, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z7, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z16, Z25
-	VMINPS       Z25, Z20, Z25
-	VADDPS       Z13, Z25, Z26
-	VMULPS       Z7, Z26, Z26
-	VADDPS       Z13, Z26, Z26
-	VCMPPS       $0x00, Z24, Z25, K1
-	VPMOVZXWD    32(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z6, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z17, Z25
-	VMINPS       Z25, Z21, Z25
-	VADDPS       Z13, Z25, Z27
-	VMULPS       Z6, Z27, Z27
-	VADDPS       Z13, Z27, Z27
-	VCMPPS       $0x00, Z24, Z25, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z24
-	VPTESTMD     Z11, Z26, K3
-	VPADDD       Z12, Z26, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VCMPPS       $0x07, Z26, Z26, K3
-	VBLENDMPS    Z25, Z24, K3, Z25
-	VPTESTMD     Z11, Z27, K3
-	VPADDD       Z12, Z27, Z26
-	VPADDD       Z10, Z26, K3, Z26
-	VCMPPS       $0x07, Z27, Z27, K3
-	VBLENDMPS    Z26, Z24, K3, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVUPS      Z25, (DI)
-	VPMOVZXWD    64(DX), Z25
-	VPSLLD       $0x10, Z25, Z25
-	VDIVPS       Z5, Z25, Z25
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z18, Z26
-	VMINPS       Z26, Z22, Z26
-	VADDPS       Z13, Z26, Z27
-	VMULPS       Z5, Z27, Z27
-	VADDPS       Z13, Z27, Z27
-	VCMPPS       $0x00, Z25, Z26, K3
-	VPMOVZXWD    96(DX), Z25
-	VPSLLD       $0x10, Z25, Z25
-	VDIVPS       Z4, Z25, Z25
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z19, Z26
-	VMINPS       Z26, Z23, Z26
-	VADDPS       Z13, Z26, Z28
-	VMULPS       Z4, Z28, Z28
-	VADDPS       Z13, Z28, Z28
-	VCMPPS       $0x00, Z25, Z26, K4
-	VPTESTMD     Z11, Z27, K5
-	VPADDD       Z12, Z27, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VCMPPS       $0x07, Z27, Z27, K5
-	VBLENDMPS    Z25, Z24, K5, Z25
-	VPTESTMD     Z11, Z28, K5
-	VPADDD       Z12, Z28, Z26
-	VPADDD       Z10, Z26, K5, Z26
-	VCMPPS       $0x07, Z28, Z28, K5
-	VBLENDMPS    Z26, Z24, K5, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVUPS      Z25, 64(DI)
+	VPMOVZXWD    (DX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z7, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z3, Z21
+	VMINPS       Z21, Z16, Z21
+	VADDPS       Z13, Z21, Z22
+	VMULPS.BCST  (BX), Z22, Z22
+	VADDPS       Z13, Z22, Z22
+	VCMPPS       $0x00, Z20, Z21, K1
+	VPMOVZXWD    32(DX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z6, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z2, Z21
+	VMINPS       Z21, Z17, Z21
+	VADDPS       Z13, Z21, Z23
+	VMULPS.BCST  4(BX), Z23, Z23
+	VADDPS       Z13, Z23, Z23
+	VCMPPS       $0x00, Z20, Z21, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z20
+	VPTESTMD     Z11, Z22, K3
+	VPADDD       Z12, Z22, Z21
+	VPADDD       Z10, Z21, K3, Z21
+	VCMPPS       $0x07, Z22, Z22, K3
+	VBLENDMPS    Z21, Z20, K3, Z21
+	VPTESTMD     Z11, Z23, K3
+	VPADDD       Z12, Z23, Z22
+	VPADDD       Z10, Z22, K3, Z22
+	VCMPPS       $0x07, Z23, Z23, K3
+	VBLENDMPS    Z22, Z20, K3, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, (DI)
+	VPMOVZXWD    64(DX), Z21
+	VPSLLD       $0x10, Z21, Z21
+	VDIVPS       Z5, Z21, Z21
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z1, Z22
+	VMINPS       Z22, Z18, Z22
+	VADDPS       Z13, Z22, Z23
+	VMULPS.BCST  8(BX), Z23, Z23
+	VADDPS       Z13, Z23, Z23
+	VCMPPS       $0x00, Z21, Z22, K3
+	VPMOVZXWD    96(DX), Z21
+	VPSLLD       $0x10, Z21, Z21
+	VDIVPS       Z4, Z21, Z21
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z0, Z22
+	VMINPS       Z22, Z19, Z22
+	VADDPS       Z13, Z22, Z24
+	VMULPS.BCST  12(BX), Z24, Z24
+	VADDPS       Z13, Z24, Z24
+	VCMPPS       $0x00, Z21, Z22, K4
+	VPTESTMD     Z11, Z23, K5
+	VPADDD       Z12, Z23, Z21
+	VPADDD       Z10, Z21, K5, Z21
+	VCMPPS       $0x07, Z23, Z23, K5
+	VBLENDMPS    Z21, Z20, K5, Z21
+	VPTESTMD     Z11, Z24, K5
+	VPADDD       Z12, Z24, Z22
+	VPADDD       Z10, Z22, K5, Z22
+	VCMPPS       $0x07, Z24, Z24, K5
+	VBLENDMPS    Z22, Z20, K5, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z24
-	VMOVUPS      Z24, (SI)
+	VMOVDQU8.Z   Z8, K1, Z20
+	VMOVUPS      Z20, (SI)
 	JMP          short4back
 
 lanerare:
@@ -7888,7 +8454,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table, Z8 0x1010101
 	// per group: Z7 scale, Z6 recip, Z5 minval
-	// vector registers in use at once: 26
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -7924,6 +8490,127 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFMADD231PS  Z6, Z0, Z4
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFMADD231PS  Z6, Z0, Z3
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFMADD231PS  Z6, Z0, Z1
+
+groupahead:
+	VPMOVZXWD    128(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VPMOVZXWD    160(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z17
+	VFNMADD231PS Z7, Z17, Z0
+	VFMADD231PS  Z6, Z0, Z17
+	VPMOVZXWD    192(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z18
+	VFNMADD231PS Z7, Z18, Z0
+	VFMADD231PS  Z6, Z0, Z18
+	VPMOVZXWD    224(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z6, Z0, Z19
+	VFNMADD231PS Z7, Z19, Z0
+	VFMADD231PS  Z6, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z4, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z7, Z20, Z21
+	VADDPS       Z5, Z21, Z21
+	VCMPPS       $0x00, Z0, Z20, K1
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z7, Z20, Z22
+	VADDPS       Z5, Z22, Z22
+	VCMPPS       $0x00, Z0, Z20, K2
+	VPTESTMD     Z11, Z21, K3
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z10, Z21, K3, Z21
+	VPTESTMD     Z11, Z22, K3
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K3, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z7, Z20, Z21
+	VADDPS       Z5, Z21, Z21
+	VCMPPS       $0x00, Z0, Z20, K3
+	VRNDSCALEPS  $0x08, Z1, Z0
+	VMAXPS       Z0, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z7, Z20, Z22
+	VADDPS       Z5, Z22, Z22
+	VCMPPS       $0x00, Z0, Z20, K4
+	VPTESTMD     Z11, Z21, K5
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z10, Z21, K5, Z21
+	VPTESTMD     Z11, Z22, K5
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K5, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -8128,104 +8815,225 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VADDPS.BCST       (R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K2
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VADDPS.BCST       4(R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VADDPS.BCST       4(R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K4
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z19
-	VFMADD231PS  Z7, Z0, Z19
-	VADDPS       Z3, Z19, Z19
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K2
-	VPTESTMD     Z11, Z19, K3
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K3, Z19
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z19
-	VMOVUPS      Z19, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x00, Z17, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x00, Z18, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPERMT2W     Z16, Z9, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -8241,110 +9049,227 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       (R9), Z16, Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFMADD231PS.BCST  (R8), Z16, Z3
+	VPMOVZXWD         32(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       4(R9), Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFMADD231PS.BCST  4(R8), Z16, Z2
+	VPMOVZXWD         64(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       8(R9), Z16, Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFMADD231PS.BCST  8(R8), Z16, Z1
+	VPMOVZXWD         96(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       12(R9), Z16, Z16
+	VMULPS.BCST       12(R8), Z16, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z16, Z0
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       16(R9), Z16, Z16
+	VMULPS.BCST       16(R8), Z16, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z16
+	VFMADD231PS.BCST  16(R8), Z16, Z17
+	VPMOVZXWD         160(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       20(R9), Z16, Z16
+	VMULPS.BCST       20(R8), Z16, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z16
+	VFMADD231PS.BCST  20(R8), Z16, Z18
+	VPMOVZXWD         192(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       24(R9), Z16, Z16
+	VMULPS.BCST       24(R8), Z16, Z19
+	VFNMADD231PS.BCST 24(BX), Z19, Z16
+	VFMADD231PS.BCST  24(R8), Z16, Z19
+	VPMOVZXWD         224(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VSUBPS.BCST       28(R9), Z16, Z16
+	VMULPS.BCST       28(R8), Z16, Z20
+	VFNMADD231PS.BCST 28(BX), Z20, Z16
+	VFMADD231PS.BCST  28(R8), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z3, Z16
+	VMAXPS            Z16, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z21, Z22
+	VADDPS.BCST       (R9), Z22, Z22
+	VCMPPS            $0x00, Z16, Z21, K1
+	VRNDSCALEPS       $0x08, Z2, Z16
+	VMAXPS            Z16, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  4(BX), Z21, Z23
+	VADDPS.BCST       4(R9), Z23, Z23
+	VCMPPS            $0x00, Z16, Z21, K2
+	VPTESTMD          Z11, Z22, K3
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K3, Z22
+	VPTESTMD          Z11, Z23, K3
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K3, Z23
+	VPERMT2W          Z23, Z9, Z22
+	VMOVUPS           Z22, (DI)
+	VRNDSCALEPS       $0x08, Z1, Z16
+	VMAXPS            Z16, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  8(BX), Z21, Z22
+	VADDPS.BCST       8(R9), Z22, Z22
+	VCMPPS            $0x00, Z16, Z21, K3
+	VRNDSCALEPS       $0x08, Z0, Z16
+	VMAXPS            Z16, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  12(BX), Z21, Z23
+	VADDPS.BCST       12(R9), Z23, Z23
+	VCMPPS            $0x00, Z16, Z21, K4
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPTESTMD          Z11, Z23, K5
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K5, Z23
+	VPERMT2W          Z23, Z9, Z22
+	VMOVUPS           Z22, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z17
-	VBROADCASTSS 8(R9), Z18
-	VBROADCASTSS 12(R9), Z19
-	VPMOVZXWD    (DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z16, Z20, Z20
-	VMULPS       Z3, Z20, Z21
-	VFNMADD231PS Z7, Z21, Z20
-	VFMADD231PS  Z3, Z20, Z21
-	VPMOVZXWD    32(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z17, Z20, Z20
-	VMULPS       Z2, Z20, Z22
-	VFNMADD231PS Z6, Z22, Z20
-	VFMADD231PS  Z2, Z20, Z22
-	VPMOVZXWD    64(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z18, Z20, Z20
-	VMULPS       Z1, Z20, Z23
-	VFNMADD231PS Z5, Z23, Z20
-	VFMADD231PS  Z1, Z20, Z23
-	VPMOVZXWD    96(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z19, Z20, Z20
-	VMULPS       Z0, Z20, Z24
-	VFNMADD231PS Z4, Z24, Z20
-	VFMADD231PS  Z0, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z7, Z20, Z25
-	VADDPS       Z16, Z25, Z25
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z6, Z20, Z21
-	VADDPS       Z17, Z21, Z21
-	VCMPPS       $0x00, Z22, Z20, K2
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPERMT2W     Z21, Z9, Z25
-	VMOVUPS      Z25, (DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z20, Z21
-	VADDPS       Z18, Z21, Z21
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z20, Z22
-	VADDPS       Z19, Z22, Z22
-	VCMPPS       $0x00, Z24, Z20, K4
-	VPTESTMD     Z11, Z21, K5
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VPTESTMD     Z11, Z22, K5
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K5, Z22
-	VPERMT2W     Z22, Z9, Z21
-	VMOVUPS      Z21, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z20
-	VMOVUPS      Z20, (SI)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z17, K3
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K3, Z17
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z17
+	VMOVUPS           Z17, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z16, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -8360,7 +9285,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8582,7 +9508,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8853,173 +9780,169 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z19
-	VFMADD231PS  Z7, Z0, Z19
-	VADDPS       Z3, Z19, Z19
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K2
-	VPTESTMD     Z11, Z19, K3
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z10, Z19, K3, Z19
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z19
-	VMOVNTPS     Z19, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z6, Z0, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x00, Z17, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x00, Z18, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPERMT2W     Z16, Z9, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z17
-	VMULPS       Z7, Z17, Z17
-	VADDPS       Z3, Z17, Z17
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  (BX), Z3, Z3
+	VADDPS.BCST  (R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z1
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
 	VPADDD       Z10, Z1, K3, Z1
-	VCMPPS       $0x07, Z16, Z16, K3
+	VCMPPS       $0x07, Z2, Z2, K3
 	VBLENDMPS    Z1, Z0, K3, Z1
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z16, Z0, K3, Z16
-	VPERMT2W     Z16, Z9, Z1
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z2, Z17, Z17
-	VCMPPS       $0x00, Z1, Z16, K3
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z2, Z18, Z18
-	VCMPPS       $0x00, Z1, Z16, K4
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VADDPS.BCST  4(R9), Z4, Z4
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
 	VPADDD       Z10, Z1, K5, Z1
-	VCMPPS       $0x07, Z17, Z17, K5
+	VCMPPS       $0x07, Z3, Z3, K5
 	VBLENDMPS    Z1, Z0, K5, Z1
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VPERMT2W     Z16, Z9, Z1
+	VPTESTMD     Z11, Z4, K5
+	VPADDD       Z12, Z4, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
 	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
@@ -9029,185 +9952,177 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VBROADCASTSS 8(BX), Z5
-	VBROADCASTSS 12(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z0
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z17
-	VBROADCASTSS 8(R9), Z18
-	VBROADCASTSS 12(R9), Z19
-	VPMOVZXWD    (DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z16, Z20, Z20
-	VMULPS       Z3, Z20, Z21
-	VFNMADD231PS Z7, Z21, Z20
-	VFMADD231PS  Z3, Z20, Z21
-	VPMOVZXWD    32(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z17, Z20, Z20
-	VMULPS       Z2, Z20, Z22
-	VFNMADD231PS Z6, Z22, Z20
-	VFMADD231PS  Z2, Z20, Z22
-	VPMOVZXWD    64(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z18, Z20, Z20
-	VMULPS       Z1, Z20, Z23
-	VFNMADD231PS Z5, Z23, Z20
-	VFMADD231PS  Z1, Z20, Z23
-	VPMOVZXWD    96(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z19, Z20, Z20
-	VMULPS       Z0, Z20, Z24
-	VFNMADD231PS Z4, Z24, Z20
-	VFMADD231PS  Z0, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z7, Z20, Z25
-	VADDPS       Z16, Z25, Z25
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z6, Z20, Z21
-	VADDPS       Z17, Z21, Z21
-	VCMPPS       $0x00, Z22, Z20, K2
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VPERMT2W     Z21, Z9, Z25
-	VMOVNTPS     Z25, (DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z20, Z21
-	VADDPS       Z18, Z21, Z21
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z20, Z22
-	VADDPS       Z19, Z22, Z22
-	VCMPPS       $0x00, Z24, Z20, K4
-	VPTESTMD     Z11, Z21, K5
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VPTESTMD     Z11, Z22, K5
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K5, Z22
-	VPERMT2W     Z22, Z9, Z21
-	VMOVNTPS     Z21, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z20
-	VMOVNTPS     Z20, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z7
+	VBROADCASTSS      4(BX), Z6
+	VBROADCASTSS      8(BX), Z5
+	VBROADCASTSS      12(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z17, K3
+	VPADDD            Z12, Z17, Z17
+	VPADDD            Z10, Z17, K3, Z17
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z17
+	VMOVNTPS          Z17, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z16, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z16, Z20, Z20
-	VDIVPS       Z7, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VADDPS       Z13, Z21, Z22
-	VMULPS       Z7, Z22, Z22
-	VADDPS       Z16, Z22, Z22
-	VCMPPS       $0x00, Z20, Z21, K1
-	VPMOVZXWD    32(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z17, Z20, Z20
-	VDIVPS       Z6, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VADDPS       Z13, Z21, Z23
-	VMULPS       Z6, Z23, Z23
-	VADDPS       Z17, Z23, Z23
-	VCMPPS       $0x00, Z20, Z21, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z20
-	VPTESTMD     Z11, Z22, K3
-	VPADDD       Z12, Z22, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VCMPPS       $0x07, Z22, Z22, K3
-	VBLENDMPS    Z21, Z20, K3, Z21
-	VPTESTMD     Z11, Z23, K3
-	VPADDD       Z12, Z23, Z22
-	VPADDD       Z10, Z22, K3, Z22
-	VCMPPS       $0x07, Z23, Z23, K3
-	VBLENDMPS    Z22, Z20, K3, Z22
-	VPERMT2W     Z22, Z9, Z21
-	VMOVUPS      Z21, (DI)
-	VPMOVZXWD    64(DX), Z21
-	VPSLLD       $0x10, Z21, Z21
-	VSUBPS       Z18, Z21, Z21
-	VDIVPS       Z5, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VADDPS       Z13, Z22, Z23
-	VMULPS       Z5, Z23, Z23
-	VADDPS       Z18, Z23, Z23
-	VCMPPS       $0x00, Z21, Z22, K3
-	VPMOVZXWD    96(DX), Z21
-	VPSLLD       $0x10, Z21, Z21
-	VSUBPS       Z19, Z21, Z21
-	VDIVPS       Z4, Z21, Z21
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z22
-	VMINPS       Z22, Z14, Z22
-	VADDPS       Z13, Z22, Z24
-	VMULPS       Z4, Z24, Z24
-	VADDPS       Z19, Z24, Z24
-	VCMPPS       $0x00, Z21, Z22, K4
-	VPTESTMD     Z11, Z23, K5
-	VPADDD       Z12, Z23, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VCMPPS       $0x07, Z23, Z23, K5
-	VBLENDMPS    Z21, Z20, K5, Z21
-	VPTESTMD     Z11, Z24, K5
-	VPADDD       Z12, Z24, Z22
-	VPADDD       Z10, Z22, K5, Z22
-	VCMPPS       $0x07, Z24, Z24, K5
-	VBLENDMPS    Z22, Z20, K5, Z22
-	VPERMT2W     Z22, Z9, Z21
-	VMOVUPS      Z21, 64(DI)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
+	VCMPPS       $0x00, Z0, Z1, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  8(R9), Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS.BCST  8(R9), Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  12(R9), Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS.BCST  12(BX), Z16, Z16
+	VADDPS.BCST  12(R9), Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z16, K5
+	VPADDD       Z12, Z16, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z20
-	VMOVUPS      Z20, (SI)
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
 	JMP          short4back
 
 lanerare:
@@ -9402,7 +10317,7 @@ TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -9763,211 +10678,208 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VBROADCASTSS      (BX), Z6
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VBROADCASTSS      4(BX), Z3
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  4(R8), Z0, Z1
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VBROADCASTSS (BX), Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z20, Z16, Z22
-	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z16, Z20
-	VCMPPS       $0x00, Z0, Z16, K2
-	VPTESTMD     Z11, Z22, K3
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K3, Z22
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPERMT2W     Z20, Z9, Z22
-	VMOVUPS      Z22, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VBROADCASTSS 4(BX), Z20
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z20, Z16, Z22
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z16, Z20
-	VCMPPS       $0x00, Z0, Z16, K4
-	VPTESTMD     Z11, Z22, K5
-	VPADDD       Z12, Z22, Z22
-	VPADDD       Z10, Z22, K5, Z22
-	VPTESTMD     Z11, Z20, K5
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K5, Z20
-	VPERMT2W     Z20, Z9, Z22
-	VMOVUPS      Z22, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VBROADCASTSS      8(BX), Z17
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VBROADCASTSS      12(BX), Z20
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z1, Z2, Z22
+	VADDPS            Z22, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z6, Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z6, Z22, Z24
+	VCMPPS            $0x00, Z0, Z22, K2
+	VPTESTMD          Z11, Z23, K3
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K3, Z23
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPERMT2W          Z24, Z9, Z23
+	VMOVUPS           Z23, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS       Z3, Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z3, Z22, Z24
+	VCMPPS            $0x00, Z0, Z22, K4
+	VPTESTMD          Z11, Z23, K5
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K5, Z23
+	VPTESTMD          Z11, Z24, K5
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K5, Z24
+	VPERMT2W          Z24, Z9, Z23
+	VMOVUPS           Z23, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z19, Z2
+	VMOVAPS           Z21, Z1
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z20, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z8, Z0, Z16
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -9982,223 +10894,216 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VBROADCASTSS      (BX), Z4
+	VFNMADD231PS.BCST (BX), Z20, Z19
+	VMOVAPS           Z20, Z3
+	VFMADD231PS.BCST  (R8), Z19, Z3
+	VPMOVZXWD         32(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(R8), Z19, Z20
+	VBROADCASTSS      4(BX), Z2
+	VFNMADD231PS.BCST 4(BX), Z20, Z19
+	VMOVAPS           Z20, Z1
+	VFMADD231PS.BCST  4(R8), Z19, Z1
+	VPMOVZXWD         64(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(R8), Z19, Z20
+	VBROADCASTSS      8(BX), Z0
+	VFNMADD231PS.BCST 8(BX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  8(R8), Z19, Z16
+	VPMOVZXWD         96(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(R8), Z19, Z20
+	VBROADCASTSS      12(BX), Z17
+	VFNMADD231PS.BCST 12(BX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(R8), Z19, Z18
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VPMOVZXWD    160(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(BX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VPMOVZXWD    192(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(BX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VPMOVZXWD    224(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(BX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS (BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VCMPPS       $0x00, Z19, Z20, K1
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 4(BX), Z26
-	VFMADD213PS  Z13, Z20, Z26
-	VCMPPS       $0x00, Z19, Z20, K2
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VPTESTMD     Z11, Z26, K3
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K3, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVUPS      Z25, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 8(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VCMPPS       $0x00, Z19, Z20, K3
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 12(BX), Z26
-	VFMADD213PS  Z13, Z20, Z26
-	VCMPPS       $0x00, Z19, Z20, K4
-	VPTESTMD     Z11, Z25, K5
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VPTESTMD     Z11, Z26, K5
-	VPADDD       Z12, Z26, Z26
-	VPADDD       Z10, Z26, K5, Z26
-	VPERMT2W     Z26, Z9, Z25
-	VMOVUPS      Z25, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       16(R8), Z19, Z20
+	VBROADCASTSS      16(BX), Z21
+	VFNMADD231PS.BCST 16(BX), Z20, Z19
+	VFMADD231PS.BCST  16(R8), Z19, Z20
+	VPMOVZXWD         160(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       20(R8), Z19, Z22
+	VBROADCASTSS      20(BX), Z23
+	VFNMADD231PS.BCST 20(BX), Z22, Z19
+	VFMADD231PS.BCST  20(R8), Z19, Z22
+	VPMOVZXWD         192(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       24(R8), Z19, Z24
+	VBROADCASTSS      24(BX), Z25
+	VFNMADD231PS.BCST 24(BX), Z24, Z19
+	VFMADD231PS.BCST  24(R8), Z19, Z24
+	VPMOVZXWD         224(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       28(R8), Z19, Z26
+	VBROADCASTSS      28(BX), Z27
+	VFNMADD231PS.BCST 28(BX), Z26, Z19
+	VFMADD231PS.BCST  28(R8), Z19, Z26
+	VADDPS            Z1, Z3, Z19
+	VADDPS            Z18, Z16, Z28
+	VADDPS            Z28, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z3, Z19
+	VMAXPS            Z19, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z4, Z28, Z29
+	VCMPPS            $0x00, Z19, Z28, K1
+	VRNDSCALEPS       $0x08, Z1, Z19
+	VMAXPS            Z19, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z2, Z28, Z30
+	VCMPPS            $0x00, Z19, Z28, K2
+	VPTESTMD          Z11, Z29, K3
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K3, Z29
+	VPTESTMD          Z11, Z30, K3
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K3, Z30
+	VPERMT2W          Z30, Z9, Z29
+	VMOVUPS           Z29, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VMAXPS            Z19, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z29
+	VFMADD231PS       Z0, Z28, Z29
+	VCMPPS            $0x00, Z19, Z28, K3
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VMAXPS            Z19, Z15, Z28
+	VMINPS            Z28, Z14, Z28
+	VMOVAPS           Z13, Z30
+	VFMADD231PS       Z17, Z28, Z30
+	VCMPPS            $0x00, Z19, Z28, K4
+	VPTESTMD          Z11, Z29, K5
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K5, Z29
+	VPTESTMD          Z11, Z30, K5
+	VPADDD            Z12, Z30, Z30
+	VPADDD            Z10, Z30, K5, Z30
+	VPERMT2W          Z30, Z9, Z29
+	VMOVUPS           Z29, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z26, Z18
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
+	VMOVAPS           Z27, Z17
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z8, Z0, Z20
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K2
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPERMT2W     Z16, Z9, Z20
-	VMOVUPS      Z20, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z19, Z0, K4
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z16, K3
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K3, Z16
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z16
+	VMOVUPS           Z16, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -10213,7 +11118,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10441,7 +11347,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10693,91 +11600,89 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z8, Z0, Z16
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z16
-	VMOVNTPS     Z16, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -10787,7 +11692,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -10797,7 +11702,7 @@ short2rare:
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z3
-	VMULPS       Z8, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -10820,7 +11725,7 @@ short2rare:
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VADDPS       Z13, Z2, Z3
-	VMULPS       Z7, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -10830,7 +11735,7 @@ short2rare:
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VADDPS       Z13, Z2, Z4
-	VMULPS       Z7, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
 	VADDPS       Z13, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z11, Z3, K5
@@ -10852,162 +11757,158 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z8, Z0, Z20
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K2
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPERMT2W     Z16, Z9, Z20
-	VMOVNTPS     Z20, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z6, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCMPPS       $0x00, Z19, Z0, K4
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVNTPS     Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z16, K3
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K3, Z16
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z16
+	VMOVNTPS          Z16, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z8, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x00, Z0, Z16, K1
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VADDPS       Z13, Z16, Z18
-	VMULPS       Z7, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z0, Z16, K2
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z16, Z0, K3, Z16
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z17, Z0, K3, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z6, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS       Z6, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z16, Z17, K3
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z5, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VADDPS       Z13, Z17, Z19
-	VMULPS       Z5, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z16, Z17, K4
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VPTESTMD     Z11, Z19, K5
-	VPADDD       Z12, Z19, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z6, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z4, K5
+	VPADDD       Z12, Z4, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -11188,7 +12089,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
-	// vector registers in use at once: 29
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11225,6 +12126,114 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFMADD231PS  Z7, Z0, Z4
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFMADD231PS  Z7, Z0, Z3
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFMADD231PS  Z7, Z0, Z1
+
+groupahead:
+	VPMOVZXWD    128(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z16
+	VFNMADD231PS Z8, Z16, Z0
+	VFMADD231PS  Z7, Z0, Z16
+	VPMOVZXWD    160(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFNMADD231PS Z8, Z17, Z0
+	VFMADD231PS  Z7, Z0, Z17
+	VPMOVZXWD    192(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z18
+	VFNMADD231PS Z8, Z18, Z0
+	VFMADD231PS  Z7, Z0, Z18
+	VPMOVZXWD    224(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z19
+	VFNMADD231PS Z8, Z19, Z0
+	VFMADD231PS  Z7, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z4, Z0
+	VMAXPS       Z0, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z8, Z20, Z21
+	VCMPPS       $0x00, Z0, Z20, K1
+	VRNDSCALEPS  $0x08, Z3, Z0
+	VMAXPS       Z0, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z8, Z20, Z22
+	VCMPPS       $0x00, Z0, Z20, K2
+	VPTESTMD     Z11, Z21, K3
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z10, Z21, K3, Z21
+	VPTESTMD     Z11, Z22, K3
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K3, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z0
+	VMAXPS       Z0, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z8, Z20, Z21
+	VCMPPS       $0x00, Z0, Z20, K3
+	VRNDSCALEPS  $0x08, Z1, Z0
+	VMAXPS       Z0, Z6, Z20
+	VMINPS       Z20, Z5, Z20
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z8, Z20, Z22
+	VCMPPS       $0x00, Z0, Z20, K4
+	VPTESTMD     Z11, Z21, K5
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z10, Z21, K5, Z21
+	VPTESTMD     Z11, Z22, K5
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K5, Z22
+	VPERMT2W     Z22, Z9, Z21
+	VMOVUPS      Z21, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -11446,103 +12455,223 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFMADD231PS.BCST  (R8), Z17, Z2
+	VPMOVZXWD         32(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFMADD231PS.BCST  (R8), Z17, Z1
+	VPMOVZXWD         64(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z17, Z0
+	VPMOVZXWD         96(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z17, Z16
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(R8), Z17, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z17
+	VFMADD231PS.BCST  8(R8), Z17, Z18
+	VPMOVZXWD         160(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(R8), Z17, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z17
+	VFMADD231PS.BCST  8(R8), Z17, Z19
+	VPMOVZXWD         192(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(R8), Z17, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z17
+	VFMADD231PS.BCST  12(R8), Z17, Z20
+	VPMOVZXWD         224(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(R8), Z17, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z17
+	VFMADD231PS.BCST  12(R8), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z2, Z17
+	VBROADCASTSS      (R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z17, Z23, Z24
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z24, Z25
+	VCMPPS            $0x00, Z17, Z24, K1
+	VRNDSCALEPS       $0x08, Z1, Z17
+	VMAXPS            Z17, Z23, Z23
+	VMINPS            Z23, Z22, Z23
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z23, Z22
+	VCMPPS            $0x00, Z17, Z23, K2
+	VPTESTMD          Z11, Z25, K3
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K3, Z25
+	VPTESTMD          Z11, Z22, K3
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K3, Z22
+	VPERMT2W          Z22, Z9, Z25
+	VMOVUPS           Z25, (DI)
+	VRNDSCALEPS       $0x08, Z0, Z17
+	VBROADCASTSS      4(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMAXPS            Z17, Z23, Z24
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMINPS            Z24, Z22, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  4(BX), Z24, Z25
+	VCMPPS            $0x00, Z17, Z24, K3
+	VRNDSCALEPS       $0x08, Z16, Z17
+	VMAXPS            Z17, Z23, Z23
+	VMINPS            Z23, Z22, Z23
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  4(BX), Z23, Z22
+	VCMPPS            $0x00, Z17, Z23, K4
+	VPTESTMD          Z11, Z25, K5
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K5, Z25
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPERMT2W          Z22, Z9, Z25
+	VMOVUPS           Z25, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z16
-	VCVTDQ2PS    Z16, Z4
-	VBROADCASTSS 4(R9), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z8, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z7, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z7, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z8, Z0, Z20
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z8, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K2
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPERMT2W     Z16, Z9, Z20
-	VMOVUPS      Z20, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z0
-	VMINPS       Z0, Z1, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z3, Z0
-	VMINPS       Z0, Z1, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCMPPS       $0x00, Z19, Z0, K4
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z0, Z18
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z18, K3
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K3, Z18
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z18
+	VMOVUPS           Z18, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K3
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z17, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -11558,117 +12687,245 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       (R8), Z23, Z24
+	VFNMADD231PS.BCST (BX), Z24, Z23
+	VMOVAPS           Z24, Z19
+	VFMADD231PS.BCST  (R8), Z23, Z19
+	VPMOVZXWD         32(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       4(R8), Z23, Z24
+	VFNMADD231PS.BCST 4(BX), Z24, Z23
+	VMOVAPS           Z24, Z20
+	VFMADD231PS.BCST  4(R8), Z23, Z20
+	VPMOVZXWD         64(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       8(R8), Z23, Z24
+	VFNMADD231PS.BCST 8(BX), Z24, Z23
+	VMOVAPS           Z24, Z21
+	VFMADD231PS.BCST  8(R8), Z23, Z21
+	VPMOVZXWD         96(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       12(R8), Z23, Z24
+	VFNMADD231PS.BCST 12(BX), Z24, Z23
+	VMOVAPS           Z24, Z22
+	VFMADD231PS.BCST  12(R8), Z23, Z22
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       16(R8), Z23, Z24
+	VFNMADD231PS.BCST 16(BX), Z24, Z23
+	VFMADD231PS.BCST  16(R8), Z23, Z24
+	VPMOVZXWD         160(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       20(R8), Z23, Z25
+	VFNMADD231PS.BCST 20(BX), Z25, Z23
+	VFMADD231PS.BCST  20(R8), Z23, Z25
+	VPMOVZXWD         192(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       24(R8), Z23, Z26
+	VFNMADD231PS.BCST 24(BX), Z26, Z23
+	VFMADD231PS.BCST  24(R8), Z23, Z26
+	VPMOVZXWD         224(DX), Z23
+	VPSLLD            $0x10, Z23, Z23
+	VMULPS.BCST       28(R8), Z23, Z27
+	VFNMADD231PS.BCST 28(BX), Z27, Z23
+	VFMADD231PS.BCST  28(R8), Z23, Z27
+	VADDPS            Z20, Z19, Z23
+	VADDPS            Z22, Z21, Z28
+	VADDPS            Z28, Z23, Z23
+	VCMPPS            $0x03, Z23, Z23, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z23
+	VBROADCASTSS      (R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z23, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS.BCST  (BX), Z29, Z28
+	VCMPPS            $0x00, Z23, Z29, K1
+	VRNDSCALEPS       $0x08, Z20, Z23
+	VBROADCASTSS      4(R9), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z23, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS.BCST  4(BX), Z30, Z29
+	VCMPPS            $0x00, Z23, Z30, K2
+	VPTESTMD          Z11, Z28, K3
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K3, Z28
+	VPTESTMD          Z11, Z29, K3
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K3, Z29
+	VPERMT2W          Z29, Z9, Z28
+	VMOVUPS           Z28, (DI)
+	VRNDSCALEPS       $0x08, Z21, Z23
+	VBROADCASTSS      8(R9), Z28
+	VPSUBD            Z28, Z15, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMAXPS            Z23, Z29, Z29
+	VPSUBD            Z28, Z14, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMINPS            Z29, Z28, Z29
+	VMOVAPS           Z13, Z28
+	VFMADD231PS.BCST  8(BX), Z29, Z28
+	VCMPPS            $0x00, Z23, Z29, K3
+	VRNDSCALEPS       $0x08, Z22, Z23
+	VBROADCASTSS      12(R9), Z29
+	VPSUBD            Z29, Z15, Z30
+	VCVTDQ2PS         Z30, Z30
+	VMAXPS            Z23, Z30, Z30
+	VPSUBD            Z29, Z14, Z29
+	VCVTDQ2PS         Z29, Z29
+	VMINPS            Z30, Z29, Z30
+	VMOVAPS           Z13, Z29
+	VFMADD231PS.BCST  12(BX), Z30, Z29
+	VCMPPS            $0x00, Z23, Z30, K4
+	VPTESTMD          Z11, Z28, K5
+	VPADDD            Z12, Z28, Z28
+	VPADDD            Z10, Z28, K5, Z28
+	VPTESTMD          Z11, Z29, K5
+	VPADDD            Z12, Z29, Z29
+	VPADDD            Z10, Z29, K5, Z29
+	VPERMT2W          Z29, Z9, Z28
+	VMOVUPS           Z28, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z24, Z19
+	VMOVAPS           Z25, Z20
+	VMOVAPS           Z26, Z21
+	VMOVAPS           Z27, Z22
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VBROADCASTSS (R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VBROADCASTSS 4(R9), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 8(R9), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 12(R9), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPMOVZXWD    (DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z4, Z23, Z24
-	VFNMADD231PS Z8, Z24, Z23
-	VFMADD231PS  Z4, Z23, Z24
-	VPMOVZXWD    32(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z3, Z23, Z25
-	VFNMADD231PS Z7, Z25, Z23
-	VFMADD231PS  Z3, Z23, Z25
-	VPMOVZXWD    64(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z2, Z23, Z26
-	VFNMADD231PS Z6, Z26, Z23
-	VFMADD231PS  Z2, Z23, Z26
-	VPMOVZXWD    96(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z1, Z23, Z27
-	VFNMADD231PS Z5, Z27, Z23
-	VFMADD231PS  Z1, Z23, Z27
-	VADDPS       Z25, Z24, Z23
-	VADDPS       Z27, Z26, Z28
-	VADDPS       Z28, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z23
-	VMINPS       Z23, Z19, Z23
-	VMOVAPS      Z13, Z28
-	VFMADD231PS  Z8, Z23, Z28
-	VCMPPS       $0x00, Z24, Z23, K1
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z23
-	VMINPS       Z23, Z20, Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z7, Z23, Z24
-	VCMPPS       $0x00, Z25, Z23, K2
-	VPTESTMD     Z11, Z28, K3
-	VPADDD       Z12, Z28, Z28
-	VPADDD       Z10, Z28, K3, Z28
-	VPTESTMD     Z11, Z24, K3
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VPERMT2W     Z24, Z9, Z28
-	VMOVUPS      Z28, (DI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z23
-	VMINPS       Z23, Z21, Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z6, Z23, Z24
-	VCMPPS       $0x00, Z26, Z23, K3
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z23
-	VMINPS       Z23, Z22, Z23
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z5, Z23, Z25
-	VCMPPS       $0x00, Z27, Z23, K4
-	VPTESTMD     Z11, Z24, K5
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K5, Z24
-	VPTESTMD     Z11, Z25, K5
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVUPS      Z24, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPMOVZXWD         (DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VFNMADD231PS.BCST (BX), Z20, Z19
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VPMOVZXWD         32(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(R8), Z19, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z19
+	VFMADD231PS.BCST  4(R8), Z19, Z21
+	VPMOVZXWD         64(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(R8), Z19, Z22
+	VFNMADD231PS.BCST 8(BX), Z22, Z19
+	VFMADD231PS.BCST  8(R8), Z19, Z22
+	VPMOVZXWD         96(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(R8), Z19, Z23
+	VFNMADD231PS.BCST 12(BX), Z23, Z19
+	VFMADD231PS.BCST  12(R8), Z19, Z23
+	VADDPS            Z21, Z20, Z19
+	VADDPS            Z23, Z22, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z19
+	VMINPS            Z19, Z0, Z19
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z19, Z24
+	VCMPPS            $0x00, Z20, Z19, K1
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z19
+	VMINPS            Z19, Z16, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VCMPPS            $0x00, Z21, Z19, K2
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPERMT2W          Z20, Z9, Z24
+	VMOVUPS           Z24, (DI)
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  8(BX), Z19, Z20
+	VCMPPS            $0x00, Z22, Z19, K3
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  12(BX), Z19, Z21
+	VCMPPS            $0x00, Z23, Z19, K4
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -11684,7 +12941,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11956,7 +13214,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12208,169 +13467,167 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z16
-	VCVTDQ2PS    Z16, Z4
-	VBROADCASTSS 4(R9), Z16
-	VPSUBD       Z16, Z15, Z17
-	VCVTDQ2PS    Z17, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z1
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z17
-	VFNMADD231PS Z8, Z17, Z0
-	VFMADD231PS  Z6, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z7, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z7, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z4, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z8, Z0, Z20
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z4, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z8, Z0, Z16
-	VCMPPS       $0x00, Z17, Z0, K2
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VPERMT2W     Z16, Z9, Z20
-	VMOVNTPS     Z20, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z3, Z0
-	VMINPS       Z0, Z1, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z7, Z0, Z16
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z3, Z0
-	VMINPS       Z0, Z1, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z7, Z0, Z17
-	VCMPPS       $0x00, Z19, Z0, K4
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVNTPS     Z16, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z6
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z3
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z0, Z18
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z6, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z18, K3
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K3, Z18
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z18
+	VMOVNTPS          Z18, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z16, Z0, K3
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z5, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z17, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z17
-	VMULPS       Z8, Z17, Z17
-	VADDPS       Z13, Z17, Z17
-	VCMPPS       $0x00, Z0, Z16, K1
+	VMAXPS       Z0, Z6, Z1
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z16
-	VMINPS       Z16, Z2, Z16
-	VADDPS       Z13, Z16, Z18
-	VMULPS       Z8, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z0, Z16, K2
+	VMAXPS       Z0, Z6, Z1
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z13, Z1, Z16
+	VMULPS.BCST  (BX), Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	VPTESTMD     Z11, Z17, K3
-	VPADDD       Z12, Z17, Z16
-	VPADDD       Z10, Z16, K3, Z16
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z16, Z0, K3, Z16
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z17
-	VPADDD       Z10, Z17, K3, Z17
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z17, Z0, K3, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVZXWD    64(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z18
-	VMULPS       Z7, Z18, Z18
-	VADDPS       Z13, Z18, Z18
-	VCMPPS       $0x00, Z16, Z17, K3
-	VPMOVZXWD    96(DX), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z7, Z16, Z16
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z3, Z17
-	VMINPS       Z17, Z1, Z17
-	VADDPS       Z13, Z17, Z19
-	VMULPS       Z7, Z19, Z19
-	VADDPS       Z13, Z19, Z19
-	VCMPPS       $0x00, Z16, Z17, K4
-	VPTESTMD     Z11, Z18, K5
-	VPADDD       Z12, Z18, Z16
-	VPADDD       Z10, Z16, K5, Z16
-	VCMPPS       $0x07, Z18, Z18, K5
-	VBLENDMPS    Z16, Z0, K5, Z16
-	VPTESTMD     Z11, Z19, K5
-	VPADDD       Z12, Z19, Z17
-	VPADDD       Z10, Z17, K5, Z17
-	VCMPPS       $0x07, Z19, Z19, K5
-	VBLENDMPS    Z17, Z0, K5, Z17
-	VPERMT2W     Z17, Z9, Z16
-	VMOVUPS      Z16, 64(DI)
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z16, K3
+	VPADDD       Z12, Z16, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z7, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z5, Z2
+	VMINPS       Z2, Z3, Z2
+	VADDPS       Z13, Z2, Z16
+	VMULPS.BCST  4(BX), Z16, Z16
+	VADDPS       Z13, Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z7, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z5, Z2
+	VMINPS       Z2, Z3, Z2
+	VADDPS       Z13, Z2, Z17
+	VMULPS.BCST  4(BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z16, K5
+	VPADDD       Z12, Z16, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z16, Z16, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z17, K5
+	VPADDD       Z12, Z17, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -12378,183 +13635,179 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VBROADCASTSS (R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VBROADCASTSS 4(R9), Z24
-	VPSUBD       Z24, Z15, Z25
-	VCVTDQ2PS    Z25, Z16
-	VBROADCASTSS 8(R9), Z25
-	VPSUBD       Z25, Z15, Z26
-	VCVTDQ2PS    Z26, Z17
-	VBROADCASTSS 12(R9), Z26
-	VPSUBD       Z26, Z15, Z27
-	VCVTDQ2PS    Z27, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z20
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z21
-	VPSUBD       Z26, Z14, Z26
-	VCVTDQ2PS    Z26, Z22
-	VPMOVZXWD    (DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z4, Z23, Z24
-	VFNMADD231PS Z8, Z24, Z23
-	VFMADD231PS  Z4, Z23, Z24
-	VPMOVZXWD    32(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z3, Z23, Z25
-	VFNMADD231PS Z7, Z25, Z23
-	VFMADD231PS  Z3, Z23, Z25
-	VPMOVZXWD    64(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z2, Z23, Z26
-	VFNMADD231PS Z6, Z26, Z23
-	VFMADD231PS  Z2, Z23, Z26
-	VPMOVZXWD    96(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VMULPS       Z1, Z23, Z27
-	VFNMADD231PS Z5, Z27, Z23
-	VFMADD231PS  Z1, Z23, Z27
-	VADDPS       Z25, Z24, Z23
-	VADDPS       Z27, Z26, Z28
-	VADDPS       Z28, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z23
-	VMINPS       Z23, Z19, Z23
-	VMOVAPS      Z13, Z28
-	VFMADD231PS  Z8, Z23, Z28
-	VCMPPS       $0x00, Z24, Z23, K1
-	VRNDSCALEPS  $0x08, Z25, Z25
-	VMAXPS       Z25, Z16, Z23
-	VMINPS       Z23, Z20, Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z7, Z23, Z24
-	VCMPPS       $0x00, Z25, Z23, K2
-	VPTESTMD     Z11, Z28, K3
-	VPADDD       Z12, Z28, Z28
-	VPADDD       Z10, Z28, K3, Z28
-	VPTESTMD     Z11, Z24, K3
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VPERMT2W     Z24, Z9, Z28
-	VMOVNTPS     Z28, (DI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z17, Z23
-	VMINPS       Z23, Z21, Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z6, Z23, Z24
-	VCMPPS       $0x00, Z26, Z23, K3
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z18, Z23
-	VMINPS       Z23, Z22, Z23
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z5, Z23, Z25
-	VCMPPS       $0x00, Z27, Z23, K4
-	VPTESTMD     Z11, Z24, K5
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K5, Z24
-	VPTESTMD     Z11, Z25, K5
-	VPADDD       Z12, Z25, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVNTPS     Z24, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z3
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z2
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z16
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z17
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z18
+	VPMOVZXWD         (DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VFNMADD231PS.BCST (BX), Z20, Z19
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VPMOVZXWD         32(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(R8), Z19, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z19
+	VFMADD231PS.BCST  4(R8), Z19, Z21
+	VPMOVZXWD         64(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(R8), Z19, Z22
+	VFNMADD231PS.BCST 8(BX), Z22, Z19
+	VFMADD231PS.BCST  8(R8), Z19, Z22
+	VPMOVZXWD         96(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(R8), Z19, Z23
+	VFNMADD231PS.BCST 12(BX), Z23, Z19
+	VFMADD231PS.BCST  12(R8), Z19, Z23
+	VADDPS            Z21, Z20, Z19
+	VADDPS            Z23, Z22, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z19
+	VMINPS            Z19, Z0, Z19
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z19, Z24
+	VCMPPS            $0x00, Z20, Z19, K1
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VMAXPS            Z21, Z3, Z19
+	VMINPS            Z19, Z16, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VCMPPS            $0x00, Z21, Z19, K2
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPERMT2W          Z20, Z9, Z24
+	VMOVNTPS          Z24, (DI)
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VMAXPS            Z22, Z2, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  8(BX), Z19, Z20
+	VCMPPS            $0x00, Z22, Z19, K3
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VMAXPS            Z23, Z1, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  12(BX), Z19, Z21
+	VCMPPS            $0x00, Z23, Z19, K4
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVNTPS          Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VDIVPS       Z8, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z0, Z24
-	VMINPS       Z24, Z19, Z24
-	VADDPS       Z13, Z24, Z25
-	VMULPS       Z8, Z25, Z25
-	VADDPS       Z13, Z25, Z25
-	VCMPPS       $0x00, Z23, Z24, K1
-	VPMOVZXWD    32(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VDIVPS       Z7, Z23, Z23
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z16, Z24
-	VMINPS       Z24, Z20, Z24
-	VADDPS       Z13, Z24, Z26
-	VMULPS       Z7, Z26, Z26
-	VADDPS       Z13, Z26, Z26
-	VCMPPS       $0x00, Z23, Z24, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z23
-	VPTESTMD     Z11, Z25, K3
-	VPADDD       Z12, Z25, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VCMPPS       $0x07, Z25, Z25, K3
-	VBLENDMPS    Z24, Z23, K3, Z24
-	VPTESTMD     Z11, Z26, K3
-	VPADDD       Z12, Z26, Z25
-	VPADDD       Z10, Z25, K3, Z25
-	VCMPPS       $0x07, Z26, Z26, K3
-	VBLENDMPS    Z25, Z23, K3, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVUPS      Z24, (DI)
-	VPMOVZXWD    64(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z6, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z17, Z25
-	VMINPS       Z25, Z21, Z25
-	VADDPS       Z13, Z25, Z26
-	VMULPS       Z6, Z26, Z26
-	VADDPS       Z13, Z26, Z26
-	VCMPPS       $0x00, Z24, Z25, K3
-	VPMOVZXWD    96(DX), Z24
-	VPSLLD       $0x10, Z24, Z24
-	VDIVPS       Z5, Z24, Z24
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z18, Z25
-	VMINPS       Z25, Z22, Z25
-	VADDPS       Z13, Z25, Z27
-	VMULPS       Z5, Z27, Z27
-	VADDPS       Z13, Z27, Z27
-	VCMPPS       $0x00, Z24, Z25, K4
-	VPTESTMD     Z11, Z26, K5
-	VPADDD       Z12, Z26, Z24
-	VPADDD       Z10, Z24, K5, Z24
-	VCMPPS       $0x07, Z26, Z26, K5
-	VBLENDMPS    Z24, Z23, K5, Z24
-	VPTESTMD     Z11, Z27, K5
-	VPADDD       Z12, Z27, Z25
-	VPADDD       Z10, Z25, K5, Z25
-	VCMPPS       $0x07, Z27, Z27, K5
-	VBLENDMPS    Z25, Z23, K5, Z25
-	VPERMT2W     Z25, Z9, Z24
-	VMOVUPS      Z24, 64(DI)
+	VPMOVZXWD    (DX), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VDIVPS       Z8, Z19, Z19
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z4, Z20
+	VMINPS       Z20, Z0, Z20
+	VADDPS       Z13, Z20, Z21
+	VMULPS.BCST  (BX), Z21, Z21
+	VADDPS       Z13, Z21, Z21
+	VCMPPS       $0x00, Z19, Z20, K1
+	VPMOVZXWD    32(DX), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VDIVPS       Z7, Z19, Z19
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z3, Z20
+	VMINPS       Z20, Z16, Z20
+	VADDPS       Z13, Z20, Z22
+	VMULPS.BCST  4(BX), Z22, Z22
+	VADDPS       Z13, Z22, Z22
+	VCMPPS       $0x00, Z19, Z20, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z19
+	VPTESTMD     Z11, Z21, K3
+	VPADDD       Z12, Z21, Z20
+	VPADDD       Z10, Z20, K3, Z20
+	VCMPPS       $0x07, Z21, Z21, K3
+	VBLENDMPS    Z20, Z19, K3, Z20
+	VPTESTMD     Z11, Z22, K3
+	VPADDD       Z12, Z22, Z21
+	VPADDD       Z10, Z21, K3, Z21
+	VCMPPS       $0x07, Z22, Z22, K3
+	VBLENDMPS    Z21, Z19, K3, Z21
+	VPERMT2W     Z21, Z9, Z20
+	VMOVUPS      Z20, (DI)
+	VPMOVZXWD    64(DX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z6, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z2, Z21
+	VMINPS       Z21, Z17, Z21
+	VADDPS       Z13, Z21, Z22
+	VMULPS.BCST  8(BX), Z22, Z22
+	VADDPS       Z13, Z22, Z22
+	VCMPPS       $0x00, Z20, Z21, K3
+	VPMOVZXWD    96(DX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VDIVPS       Z5, Z20, Z20
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z1, Z21
+	VMINPS       Z21, Z18, Z21
+	VADDPS       Z13, Z21, Z23
+	VMULPS.BCST  12(BX), Z23, Z23
+	VADDPS       Z13, Z23, Z23
+	VCMPPS       $0x00, Z20, Z21, K4
+	VPTESTMD     Z11, Z22, K5
+	VPADDD       Z12, Z22, Z20
+	VPADDD       Z10, Z20, K5, Z20
+	VCMPPS       $0x07, Z22, Z22, K5
+	VBLENDMPS    Z20, Z19, K5, Z20
+	VPTESTMD     Z11, Z23, K5
+	VPADDD       Z12, Z23, Z21
+	VPADDD       Z10, Z21, K5, Z21
+	VCMPPS       $0x07, Z23, Z23, K5
+	VBLENDMPS    Z21, Z19, K5, Z21
+	VPERMT2W     Z21, Z9, Z20
+	VMOVUPS      Z20, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -12775,7 +14028,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 32
+	// vector registers in use at once: 23
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -13167,240 +14420,223 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS (R9), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS (R8), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS (BX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VMOVAPS      Z20, Z2
-	VFMADD231PS  Z19, Z17, Z2
-	VPMOVZXWD    32(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z19, Z17, Z1
-	VPMOVZXWD    64(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 4(R9), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS 4(R8), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS 4(BX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VMOVAPS      Z20, Z0
-	VFMADD231PS  Z19, Z17, Z0
-	VPMOVZXWD    96(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VMOVAPS      Z18, Z16
-	VFMADD231PS  Z19, Z17, Z16
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 8(R9), Z18
-	VSUBPS       Z18, Z17, Z17
-	VBROADCASTSS 8(R8), Z19
-	VMULPS       Z19, Z17, Z20
-	VBROADCASTSS 8(BX), Z21
-	VFNMADD231PS Z21, Z20, Z17
-	VFMADD231PS  Z19, Z17, Z20
-	VPMOVZXWD    160(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VMULPS       Z19, Z17, Z18
-	VFNMADD231PS Z21, Z18, Z17
-	VFMADD231PS  Z19, Z17, Z18
-	VPMOVZXWD    192(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VBROADCASTSS 12(R9), Z19
-	VSUBPS       Z19, Z17, Z17
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z17, Z22
-	VBROADCASTSS 12(BX), Z23
-	VFNMADD231PS Z23, Z22, Z17
-	VFMADD231PS  Z21, Z17, Z22
-	VPMOVZXWD    224(DX), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VSUBPS       Z19, Z17, Z17
-	VMULPS       Z21, Z17, Z19
-	VFNMADD231PS Z23, Z19, Z17
-	VFMADD231PS  Z21, Z17, Z19
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z21
-	VADDPS       Z21, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z2, Z17
-	VMAXPS       Z17, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS (BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z21, Z24
-	VBROADCASTSS (R9), Z25
-	VADDPS       Z25, Z24, Z24
-	VCMPPS       $0x00, Z17, Z21, K1
-	VRNDSCALEPS  $0x08, Z1, Z17
-	VMAXPS       Z17, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z21, Z23
-	VADDPS       Z25, Z23, Z23
-	VCMPPS       $0x00, Z17, Z21, K2
-	VPTESTMD     Z11, Z24, K3
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VPTESTMD     Z11, Z23, K3
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K3, Z23
-	VPERMT2W     Z23, Z9, Z24
-	VMOVUPS      Z24, (DI)
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 4(BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z21, Z24
-	VBROADCASTSS 4(R9), Z25
-	VADDPS       Z25, Z24, Z24
-	VCMPPS       $0x00, Z17, Z21, K3
-	VRNDSCALEPS  $0x08, Z16, Z17
-	VMAXPS       Z17, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z21, Z23
-	VADDPS       Z25, Z23, Z23
-	VCMPPS       $0x00, Z17, Z21, K4
-	VPTESTMD     Z11, Z24, K5
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K5, Z24
-	VPTESTMD     Z11, Z23, K5
-	VPADDD       Z12, Z23, Z23
-	VPADDD       Z10, Z23, K5, Z23
-	VPERMT2W     Z23, Z9, Z24
-	VMOVUPS      Z24, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z18, Z1
-	VMOVAPS      Z22, Z0
-	VMOVAPS      Z19, Z16
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VADDPS.BCST       (R9), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z18, Z20
+	VADDPS.BCST       (R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K2
+	VPTESTMD          Z11, Z19, K3
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K3, Z19
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPERMT2W          Z20, Z9, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  4(BX), Z18, Z19
+	VADDPS.BCST       4(R9), Z19, Z19
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VADDPS.BCST       4(R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z18, K4
+	VPTESTMD          Z11, Z19, K5
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K5, Z19
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPERMT2W          Z20, Z9, Z19
+	VMOVUPS           Z19, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z8, Z0, Z18
-	VADDPS       Z4, Z18, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K3, Z18
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z18
-	VMOVUPS      Z18, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -13416,260 +14652,225 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS (R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS (R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VPMOVZXWD    32(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 4(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 4(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VPMOVZXWD    64(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 8(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 8(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VPMOVZXWD    96(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 12(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 12(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 16(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 16(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VPMOVZXWD    160(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 20(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 20(R8), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(BX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VPMOVZXWD    192(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 24(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 24(R8), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(BX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VPMOVZXWD    224(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 28(R9), Z24
-	VSUBPS       Z24, Z23, Z23
-	VBROADCASTSS 28(R8), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VMAXPS       Z23, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS (BX), Z29
-	VFMADD213PS  Z13, Z24, Z29
-	VBROADCASTSS (R9), Z30
-	VADDPS       Z30, Z29, Z29
-	VCMPPS       $0x00, Z23, Z24, K1
-	VRNDSCALEPS  $0x08, Z20, Z23
-	VMAXPS       Z23, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS 4(BX), Z30
-	VFMADD213PS  Z13, Z24, Z30
-	VBROADCASTSS 4(R9), Z31
-	VADDPS       Z31, Z30, Z30
-	VCMPPS       $0x00, Z23, Z24, K2
-	VPTESTMD     Z11, Z29, K3
-	VPADDD       Z12, Z29, Z29
-	VPADDD       Z10, Z29, K3, Z29
-	VPTESTMD     Z11, Z30, K3
-	VPADDD       Z12, Z30, Z30
-	VPADDD       Z10, Z30, K3, Z30
-	VPERMT2W     Z30, Z9, Z29
-	VMOVUPS      Z29, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VMAXPS       Z23, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS 8(BX), Z29
-	VFMADD213PS  Z13, Z24, Z29
-	VBROADCASTSS 8(R9), Z30
-	VADDPS       Z30, Z29, Z29
-	VCMPPS       $0x00, Z23, Z24, K3
-	VRNDSCALEPS  $0x08, Z22, Z23
-	VMAXPS       Z23, Z15, Z24
-	VMINPS       Z24, Z14, Z24
-	VBROADCASTSS 12(BX), Z30
-	VFMADD213PS  Z13, Z24, Z30
-	VBROADCASTSS 12(R9), Z31
-	VADDPS       Z31, Z30, Z30
-	VCMPPS       $0x00, Z23, Z24, K4
-	VPTESTMD     Z11, Z29, K5
-	VPADDD       Z12, Z29, Z29
-	VPADDD       Z10, Z29, K5, Z29
-	VPTESTMD     Z11, Z30, K5
-	VPADDD       Z12, Z30, Z30
-	VPADDD       Z10, Z30, K5, Z30
-	VPERMT2W     Z30, Z9, Z29
-	VMOVUPS      Z29, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z16
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z17
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z18
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z19
+	VFNMADD231PS.BCST 28(BX), Z19, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  4(BX), Z20, Z22
+	VADDPS.BCST       4(R9), Z22, Z22
+	VCMPPS            $0x00, Z0, Z20, K2
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPTESTMD          Z11, Z22, K3
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K3, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVUPS           Z21, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VADDPS.BCST       8(R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VADDPS.BCST       12(R9), Z22, Z22
+	VCMPPS            $0x00, Z0, Z20, K4
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVUPS           Z21, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS 4(R9), Z16
-	VBROADCASTSS 8(R9), Z17
-	VBROADCASTSS 12(R9), Z18
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VMULPS       Z4, Z19, Z20
-	VFNMADD231PS Z8, Z20, Z19
-	VFMADD231PS  Z4, Z19, Z20
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z16, Z19, Z19
-	VMULPS       Z3, Z19, Z21
-	VFNMADD231PS Z7, Z21, Z19
-	VFMADD231PS  Z3, Z19, Z21
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z17, Z19, Z19
-	VMULPS       Z2, Z19, Z22
-	VFNMADD231PS Z6, Z22, Z19
-	VFMADD231PS  Z2, Z19, Z22
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMULPS       Z1, Z19, Z23
-	VFNMADD231PS Z5, Z23, Z19
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z8, Z19, Z24
-	VADDPS       Z0, Z24, Z24
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z7, Z19, Z20
-	VADDPS       Z16, Z20, Z20
-	VCMPPS       $0x00, Z21, Z19, K2
-	VPTESTMD     Z11, Z24, K3
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPERMT2W     Z20, Z9, Z24
-	VMOVUPS      Z24, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z6, Z19, Z20
-	VADDPS       Z17, Z20, Z20
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z19, Z21
-	VADDPS       Z18, Z21, Z21
-	VCMPPS       $0x00, Z23, Z19, K4
-	VPTESTMD     Z11, Z20, K5
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K5, Z20
-	VPTESTMD     Z11, Z21, K5
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVUPS      Z20, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z16, K3
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K3, Z16
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z16
+	VMOVUPS           Z16, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -13685,7 +14886,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13938,7 +15140,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14206,125 +15409,121 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z7, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z8, Z0, Z18
-	VADDPS       Z4, Z18, Z18
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z11, Z18, K3
-	VPADDD       Z12, Z18, Z18
-	VPADDD       Z10, Z18, K3, Z18
-	VPTESTMD     Z11, Z1, K3
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K3, Z1
-	VPERMT2W     Z1, Z9, Z18
-	VMOVNTPS     Z18, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VADDPS       Z3, Z2, Z2
-	VCMPPS       $0x00, Z17, Z0, K4
-	VPTESTMD     Z11, Z1, K5
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K5, Z1
-	VPTESTMD     Z11, Z2, K5
-	VPADDD       Z12, Z2, Z2
-	VPADDD       Z10, Z2, K5, Z2
-	VPERMT2W     Z2, Z9, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z5, K3
+	VPADDD            Z12, Z5, Z5
+	VPADDD            Z10, Z5, K3, Z5
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VADDPS       Z13, Z1, Z2
-	VMULPS       Z8, Z2, Z2
-	VADDPS       Z4, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VADDPS       Z13, Z1, Z16
-	VMULPS       Z8, Z16, Z16
-	VADDPS       Z4, Z16, Z16
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  (BX), Z3, Z3
+	VADDPS.BCST  (R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VPTESTMD     Z11, Z2, K3
@@ -14332,44 +15531,44 @@ short2rare:
 	VPADDD       Z10, Z1, K3, Z1
 	VCMPPS       $0x07, Z2, Z2, K3
 	VBLENDMPS    Z1, Z0, K3, Z1
-	VPTESTMD     Z11, Z16, K3
-	VPADDD       Z12, Z16, Z2
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
 	VPADDD       Z10, Z2, K3, Z2
-	VCMPPS       $0x07, Z16, Z16, K3
+	VCMPPS       $0x07, Z3, Z3, K3
 	VBLENDMPS    Z2, Z0, K3, Z2
 	VPERMT2W     Z2, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z15, Z2
 	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z17
-	VMULPS       Z7, Z17, Z17
-	VADDPS       Z3, Z17, Z17
+	VADDPS       Z13, Z2, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VADDPS.BCST  4(R9), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
-	VPTESTMD     Z11, Z16, K5
-	VPADDD       Z12, Z16, Z1
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
 	VPADDD       Z10, Z1, K5, Z1
-	VCMPPS       $0x07, Z16, Z16, K5
+	VCMPPS       $0x07, Z3, Z3, K5
 	VBLENDMPS    Z1, Z0, K5, Z1
-	VPTESTMD     Z11, Z17, K5
-	VPADDD       Z12, Z17, Z2
+	VPTESTMD     Z11, Z4, K5
+	VPADDD       Z12, Z4, Z2
 	VPADDD       Z10, Z2, K5, Z2
-	VCMPPS       $0x07, Z17, Z17, K5
+	VCMPPS       $0x07, Z4, Z4, K5
 	VBLENDMPS    Z2, Z0, K5, Z2
 	VPERMT2W     Z2, Z9, Z1
 	VMOVUPS      Z1, 64(DI)
@@ -14380,179 +15579,171 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS 4(R9), Z16
-	VBROADCASTSS 8(R9), Z17
-	VBROADCASTSS 12(R9), Z18
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VMULPS       Z4, Z19, Z20
-	VFNMADD231PS Z8, Z20, Z19
-	VFMADD231PS  Z4, Z19, Z20
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z16, Z19, Z19
-	VMULPS       Z3, Z19, Z21
-	VFNMADD231PS Z7, Z21, Z19
-	VFMADD231PS  Z3, Z19, Z21
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z17, Z19, Z19
-	VMULPS       Z2, Z19, Z22
-	VFNMADD231PS Z6, Z22, Z19
-	VFMADD231PS  Z2, Z19, Z22
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMULPS       Z1, Z19, Z23
-	VFNMADD231PS Z5, Z23, Z19
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z8, Z19, Z24
-	VADDPS       Z0, Z24, Z24
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z7, Z19, Z20
-	VADDPS       Z16, Z20, Z20
-	VCMPPS       $0x00, Z21, Z19, K2
-	VPTESTMD     Z11, Z24, K3
-	VPADDD       Z12, Z24, Z24
-	VPADDD       Z10, Z24, K3, Z24
-	VPTESTMD     Z11, Z20, K3
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VPERMT2W     Z20, Z9, Z24
-	VMOVNTPS     Z24, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z6, Z19, Z20
-	VADDPS       Z17, Z20, Z20
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z19, Z21
-	VADDPS       Z18, Z21, Z21
-	VCMPPS       $0x00, Z23, Z19, K4
-	VPTESTMD     Z11, Z20, K5
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z10, Z20, K5, Z20
-	VPTESTMD     Z11, Z21, K5
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVNTPS     Z20, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z11, Z16, K3
+	VPADDD            Z12, Z16, Z16
+	VPADDD            Z10, Z16, K3, Z16
+	VPTESTMD          Z11, Z1, K3
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K3, Z1
+	VPERMT2W          Z1, Z9, Z16
+	VMOVNTPS          Z16, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z11, Z1, K5
+	VPADDD            Z12, Z1, Z1
+	VPADDD            Z10, Z1, K5, Z1
+	VPTESTMD          Z11, Z2, K5
+	VPADDD            Z12, Z2, Z2
+	VPADDD            Z10, Z2, K5, Z2
+	VPERMT2W          Z2, Z9, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z0, Z19, Z19
-	VDIVPS       Z8, Z19, Z19
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VADDPS       Z13, Z20, Z21
-	VMULPS       Z8, Z21, Z21
-	VADDPS       Z0, Z21, Z21
-	VCMPPS       $0x00, Z19, Z20, K1
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VSUBPS       Z16, Z19, Z19
-	VDIVPS       Z7, Z19, Z19
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VADDPS       Z13, Z20, Z22
-	VMULPS       Z7, Z22, Z22
-	VADDPS       Z16, Z22, Z22
-	VCMPPS       $0x00, Z19, Z20, K2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z19
-	VPTESTMD     Z11, Z21, K3
-	VPADDD       Z12, Z21, Z20
-	VPADDD       Z10, Z20, K3, Z20
-	VCMPPS       $0x07, Z21, Z21, K3
-	VBLENDMPS    Z20, Z19, K3, Z20
-	VPTESTMD     Z11, Z22, K3
-	VPADDD       Z12, Z22, Z21
-	VPADDD       Z10, Z21, K3, Z21
-	VCMPPS       $0x07, Z22, Z22, K3
-	VBLENDMPS    Z21, Z19, K3, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVUPS      Z20, (DI)
-	VPMOVZXWD    64(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z17, Z20, Z20
-	VDIVPS       Z6, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VADDPS       Z13, Z21, Z22
-	VMULPS       Z6, Z22, Z22
-	VADDPS       Z17, Z22, Z22
-	VCMPPS       $0x00, Z20, Z21, K3
-	VPMOVZXWD    96(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VSUBPS       Z18, Z20, Z20
-	VDIVPS       Z5, Z20, Z20
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VADDPS       Z13, Z21, Z23
-	VMULPS       Z5, Z23, Z23
-	VADDPS       Z18, Z23, Z23
-	VCMPPS       $0x00, Z20, Z21, K4
-	VPTESTMD     Z11, Z22, K5
-	VPADDD       Z12, Z22, Z20
-	VPADDD       Z10, Z20, K5, Z20
-	VCMPPS       $0x07, Z22, Z22, K5
-	VBLENDMPS    Z20, Z19, K5, Z20
-	VPTESTMD     Z11, Z23, K5
-	VPADDD       Z12, Z23, Z21
-	VPADDD       Z10, Z21, K5, Z21
-	VCMPPS       $0x07, Z23, Z23, K5
-	VBLENDMPS    Z21, Z19, K5, Z21
-	VPERMT2W     Z21, Z9, Z20
-	VMOVUPS      Z20, 64(DI)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z8, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x00, Z0, Z1, K1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
+	VCMPPS       $0x00, Z0, Z1, K2
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VPTESTMD     Z11, Z2, K3
+	VPADDD       Z12, Z2, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z2
+	VPADDD       Z10, Z2, K3, Z2
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  8(R9), Z1, Z1
+	VDIVPS       Z6, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS.BCST  8(R9), Z3, Z3
+	VCMPPS       $0x00, Z1, Z2, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VSUBPS.BCST  12(R9), Z1, Z1
+	VDIVPS       Z5, Z1, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VADDPS.BCST  12(R9), Z4, Z4
+	VCMPPS       $0x00, Z1, Z2, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z1
+	VPADDD       Z10, Z1, K5, Z1
+	VCMPPS       $0x07, Z3, Z3, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z11, Z4, K5
+	VPADDD       Z12, Z4, Z2
+	VPADDD       Z10, Z2, K5, Z2
+	VCMPPS       $0x07, Z4, Z4, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z9, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1

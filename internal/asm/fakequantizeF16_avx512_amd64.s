@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -253,160 +253,155 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z7
-	VFMADD231PS  Z1, Z0, Z7
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z4
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z3
-	VFMADD231PS  Z1, Z0, Z3
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z10
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (BX), Z0, Z9
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z7
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(BX), Z0, Z6
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(BX), Z0, Z5
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z16, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z18
-	VBROADCASTSS 12(DX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z20
-	VFNMADD231PS Z19, Z20, Z0
-	VFMADD231PS  Z1, Z0, Z20
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z3, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z8, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z8, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z5, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z5, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z17, Z6
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z16, Z8
-	VMOVAPS      Z19, Z5
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z2
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VBROADCASTSS      12(DX), Z16
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z5, Z6, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVUPS           Y4, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -420,174 +415,163 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z19
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z21, Z19
-	VMOVAPS      Z21, Z3
-	VFMADD231PS  Z20, Z19, Z3
-	VCVTPH2PS    32(SI), Z19
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(DX), Z2
-	VFNMADD231PS Z2, Z21, Z19
-	VMOVAPS      Z21, Z1
-	VFMADD231PS  Z20, Z19, Z1
-	VCVTPH2PS    64(SI), Z19
-	VBROADCASTSS 8(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(DX), Z0
-	VFNMADD231PS Z0, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VCVTPH2PS    96(SI), Z19
-	VBROADCASTSS 12(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(DX), Z17
-	VFNMADD231PS Z17, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VBROADCASTSS      (DX), Z8
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VMOVAPS           Z16, Z7
+	VFMADD231PS.BCST  (BX), Z0, Z7
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VBROADCASTSS      4(DX), Z6
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  4(BX), Z0, Z5
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VBROADCASTSS      8(DX), Z4
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VBROADCASTSS      12(DX), Z2
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z19
-	VBROADCASTSS 16(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VCVTPH2PS    160(SI), Z19
-	VBROADCASTSS 20(BX), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 20(DX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VCVTPH2PS    192(SI), Z19
-	VBROADCASTSS 24(BX), Z20
-	VMULPS       Z20, Z19, Z25
-	VBROADCASTSS 24(DX), Z26
-	VFNMADD231PS Z26, Z25, Z19
-	VFMADD231PS  Z20, Z19, Z25
-	VCVTPH2PS    224(SI), Z19
-	VBROADCASTSS 28(BX), Z20
-	VMULPS       Z20, Z19, Z27
-	VBROADCASTSS 28(DX), Z28
-	VFNMADD231PS Z28, Z27, Z19
-	VFMADD231PS  Z20, Z19, Z27
-	VADDPS       Z1, Z3, Z19
-	VADDPS       Z18, Z16, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z3, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z4, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z2, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 32(DI)
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(DI)
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(DI)
-	VMOVAPS      Z21, Z3
-	VMOVAPS      Z23, Z1
-	VMOVAPS      Z25, Z16
-	VMOVAPS      Z27, Z18
-	VMOVAPS      Z22, Z4
-	VMOVAPS      Z24, Z2
-	VMOVAPS      Z26, Z0
-	VMOVAPS      Z28, Z17
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VBROADCASTSS      16(DX), Z17
+	VFNMADD231PS.BCST 16(DX), Z16, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z18
+	VBROADCASTSS      20(DX), Z19
+	VFNMADD231PS.BCST 20(DX), Z18, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z18
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z20
+	VBROADCASTSS      24(DX), Z21
+	VFNMADD231PS.BCST 24(DX), Z20, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z20
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z22
+	VBROADCASTSS      28(DX), Z23
+	VFNMADD231PS.BCST 28(DX), Z22, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z22
+	VADDPS            Z5, Z7, Z0
+	VADDPS            Z1, Z3, Z24
+	VADDPS            Z24, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z8, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z6, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z4, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z2, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z17, Z8
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z11, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z10, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z9, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVUPS           Y4, 96(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -601,7 +585,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -756,7 +741,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -924,66 +910,64 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVNTPS          Y4, 96(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (SI), Z0
@@ -992,7 +976,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
@@ -1002,7 +986,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
@@ -1012,7 +996,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
@@ -1022,77 +1006,73 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z11, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z10, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z9, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVNTPS          Y4, 96(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -1101,7 +1081,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
@@ -1111,7 +1091,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
@@ -1121,7 +1101,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
@@ -1131,7 +1111,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z9, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
@@ -1252,7 +1232,7 @@ TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1500,181 +1480,170 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (BX), Z0, Z6
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(DX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VBROADCASTSS (R8), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z0
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z0, Z16, Z0
-	VBROADCASTSS (DX), Z22
-	VFMADD213PS  Z13, Z22, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VFMADD213PS  Z13, Z22, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VBROADCASTSS 4(R8), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z0
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z0, Z16, Z0
-	VBROADCASTSS 4(DX), Z22
-	VFMADD213PS  Z13, Z22, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VFMADD213PS  Z13, Z22, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VBROADCASTSS      (R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z0
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z19, Z0
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      4(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z0
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z19, Z0
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z6, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z5, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z5, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z2
+	VMINPS            Z2, Z8, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z3
+	VMINPS            Z3, Z7, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z7, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVUPS           Y4, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1689,215 +1658,192 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z23
-	VBROADCASTSS (BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VCVTPH2PS    32(SI), Z23
-	VBROADCASTSS 4(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VCVTPH2PS    64(SI), Z23
-	VBROADCASTSS 8(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VCVTPH2PS    96(SI), Z23
-	VBROADCASTSS 12(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  (BX), Z19, Z0
+	VCVTPH2PS         32(SI), Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  4(BX), Z19, Z16
+	VCVTPH2PS         64(SI), Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFMADD231PS.BCST  8(BX), Z19, Z17
+	VCVTPH2PS         96(SI), Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z19, Z18
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z23
-	VBROADCASTSS 16(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VCVTPH2PS    160(SI), Z23
-	VBROADCASTSS 20(BX), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(DX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VCVTPH2PS    192(SI), Z23
-	VBROADCASTSS 24(BX), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(DX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VCVTPH2PS    224(SI), Z23
-	VBROADCASTSS 28(BX), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(DX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VBROADCASTSS (R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS (DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, (DI)
-	VRNDSCALEPS  $0x08, Z20, Z23
-	VBROADCASTSS 4(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 4(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 32(DI)
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VBROADCASTSS 8(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 8(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 64(DI)
-	VRNDSCALEPS  $0x08, Z22, Z23
-	VBROADCASTSS 12(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 12(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 96(DI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z19
+	VMULPS.BCST       16(BX), Z19, Z20
+	VFNMADD231PS.BCST 16(DX), Z20, Z19
+	VFMADD231PS.BCST  16(BX), Z19, Z20
+	VCVTPH2PS         160(SI), Z19
+	VMULPS.BCST       20(BX), Z19, Z21
+	VFNMADD231PS.BCST 20(DX), Z21, Z19
+	VFMADD231PS.BCST  20(BX), Z19, Z21
+	VCVTPH2PS         192(SI), Z19
+	VMULPS.BCST       24(BX), Z19, Z22
+	VFNMADD231PS.BCST 24(DX), Z22, Z19
+	VFMADD231PS.BCST  24(BX), Z19, Z22
+	VCVTPH2PS         224(SI), Z19
+	VMULPS.BCST       28(BX), Z19, Z23
+	VFNMADD231PS.BCST 28(DX), Z23, Z19
+	VFMADD231PS.BCST  28(BX), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VBROADCASTSS      (R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  (DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VBROADCASTSS      4(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  4(DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VRNDSCALEPS       $0x08, Z17, Z19
+	VBROADCASTSS      8(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  8(DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VBROADCASTSS      12(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R8), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R8), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R8), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VCVTPH2PS    (SI), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VCVTPH2PS    32(SI), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VCVTPH2PS    64(SI), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VCVTPH2PS    96(SI), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z20
-	VMINPS       Z20, Z0, Z20
-	VFMADD213PS  Z13, Z12, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z21
-	VMINPS       Z21, Z16, Z21
-	VFMADD213PS  Z13, Z11, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 32(DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z22
-	VMINPS       Z22, Z17, Z22
-	VFMADD213PS  Z13, Z10, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 64(DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VFMADD213PS  Z13, Z9, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z16
+	VMINPS            Z16, Z4, Z16
+	VFMADD132PS.BCST  (DX), Z13, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z18
+	VMINPS            Z18, Z2, Z18
+	VFMADD132PS.BCST  8(DX), Z13, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 64(DI)
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z1, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1912,7 +1858,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2108,7 +2055,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2276,249 +2224,243 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z6, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z5, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z5, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z2
+	VMINPS            Z2, Z8, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z3
+	VMINPS            Z3, Z7, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z7, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVNTPS          Y4, 96(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z0
-	VMINPS      Z0, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z8, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
 	VCVTPH2PS   32(SI), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z0
-	VMINPS      Z0, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z8, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VCVTPH2PS   64(SI), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z0
-	VMINPS      Z0, Z5, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z7, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VCVTPH2PS   96(SI), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z0
-	VMINPS      Z0, Z5, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z7, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R8), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R8), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R8), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VCVTPH2PS    (SI), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VCVTPH2PS    32(SI), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VCVTPH2PS    64(SI), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VCVTPH2PS    96(SI), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z20
-	VMINPS       Z20, Z0, Z20
-	VFMADD213PS  Z13, Z12, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z21
-	VMINPS       Z21, Z16, Z21
-	VFMADD213PS  Z13, Z11, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, 32(DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z22
-	VMINPS       Z22, Z17, Z22
-	VFMADD213PS  Z13, Z10, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVNTPS     Y22, 64(DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VFMADD213PS  Z13, Z9, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVNTPS     Y23, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z16
+	VMINPS            Z16, Z4, Z16
+	VFMADD132PS.BCST  (DX), Z13, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, 32(DI)
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z18
+	VMINPS            Z18, Z2, Z18
+	VFMADD132PS.BCST  8(DX), Z13, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVNTPS          Y18, 64(DI)
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z1, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVNTPS          Y19, 96(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (SI), Z19
-	VDIVPS      Z12, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z4, Z19
-	VMINPS      Z19, Z0, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z12, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VCVTPH2PS   32(SI), Z19
-	VDIVPS      Z11, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z11, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 32(DI)
-	VCVTPH2PS   64(SI), Z19
-	VDIVPS      Z10, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z10, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 64(DI)
-	VCVTPH2PS   96(SI), Z19
-	VDIVPS      Z9, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z1, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z9, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 96(DI)
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z0
+	VMINPS      Z0, Z4, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z7, Z0
+	VMINPS      Z0, Z3, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z6, Z0
+	VMINPS      Z0, Z2, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z5, Z0
+	VMINPS      Z0, Z1, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
 	JMP         short4back
 
 lanerare:
@@ -2676,7 +2618,7 @@ TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 26
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2950,189 +2892,170 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS (DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 4(DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z2, Z0, Z3
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (BX), Z0, Z10
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (BX), Z0, Z9
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(BX), Z0, Z8
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(BX), Z0, Z7
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 8(DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPH2PS    160(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(BX), Z17
-	VMULPS       Z17, Z0, Z18
-	VBROADCASTSS 12(DX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VCVTPH2PS    224(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z17, Z0, Z2
-	VFNMADD231PS Z19, Z2, Z0
-	VFMADD231PS  Z17, Z0, Z2
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS (DX), Z17
-	VFMADD213PS  Z13, Z17, Z0
-	VBROADCASTSS (R8), Z19
-	VADDPS       Z19, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z17, Z0
-	VADDPS       Z19, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS 4(DX), Z17
-	VFMADD213PS  Z13, Z17, Z0
-	VBROADCASTSS 4(R8), Z19
-	VADDPS       Z19, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z17, Z0
-	VADDPS       Z19, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z8, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VADDPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VADDPS       Z7, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVUPS           Y4, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3147,211 +3070,172 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z19
-	VBROADCASTSS (R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VCVTPH2PS    32(SI), Z19
-	VBROADCASTSS 4(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VCVTPH2PS    64(SI), Z19
-	VBROADCASTSS 8(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 8(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VCVTPH2PS    96(SI), Z19
-	VBROADCASTSS 12(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 12(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(BX), Z0, Z7
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  8(BX), Z0, Z6
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(BX), Z0, Z5
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z19
-	VBROADCASTSS 16(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 16(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VCVTPH2PS    160(SI), Z19
-	VBROADCASTSS 20(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 20(BX), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(DX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VCVTPH2PS    192(SI), Z19
-	VBROADCASTSS 24(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 24(BX), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(DX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VCVTPH2PS    224(SI), Z19
-	VBROADCASTSS 28(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 28(BX), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(DX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS (DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS (R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 4(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 4(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 32(DI)
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 8(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 8(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(DI)
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 12(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 12(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(DI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  8(DX), Z13, Z0
+	VADDPS.BCST       8(R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  12(DX), Z13, Z0
+	VADDPS.BCST       12(R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPH2PS    64(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VCVTPH2PS    96(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z12, Z16
-	VADDPS       Z4, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z11, Z17
-	VADDPS       Z3, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z10, Z18
-	VADDPS       Z2, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z9, Z19
-	VADDPS       Z1, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVUPS           Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVUPS           Y4, 96(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3366,7 +3250,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3546,7 +3431,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3730,247 +3616,235 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z8, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VADDPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VADDPS       Z7, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVNTPS          Y4, 96(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
 	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VCVTPH2PS    (SI), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VCVTPH2PS    32(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPH2PS    64(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VCVTPH2PS    96(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z12, Z16
-	VADDPS       Z4, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z11, Z17
-	VADDPS       Z3, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 32(DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z10, Z18
-	VADDPS       Z2, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVNTPS     Y18, 64(DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z9, Z19
-	VADDPS       Z1, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVNTPS     Y19, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VCVTPH2PS         (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VCVTPS2PH         $0x00, Z2, Y2
+	VMOVNTPS          Y2, 32(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VCVTPS2PH         $0x00, Z4, Y4
+	VMOVNTPS          Y4, 96(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
-	VSUBPS      Z4, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z4, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (DI)
 	VCVTPH2PS   32(SI), Z0
-	VSUBPS      Z3, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z3, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VCVTPH2PS   64(SI), Z0
-	VSUBPS      Z2, Z0, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z10, Z0, Z0
-	VADDPS      Z2, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VCVTPH2PS   96(SI), Z0
-	VSUBPS      Z1, Z0, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z1, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short4back
@@ -4106,7 +3980,7 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4394,187 +4268,182 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS (BX), Z7
-	VFNMADD231PS Z7, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VMOVAPS      Z16, Z5
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 4(BX), Z4
-	VFNMADD231PS Z4, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFMADD231PS  Z1, Z0, Z2
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z9
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z6
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 8(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z1, Z0, Z18
-	VFNMADD231PS Z17, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z19
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z1, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z1, Z0, Z21
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z2, Z3, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z7, Z1, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z7, Z1, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 32(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z1, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z1, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 96(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z18, Z5
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z21, Z2
-	VMOVAPS      Z17, Z7
-	VMOVAPS      Z20, Z4
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VBROADCASTSS      12(BX), Z17
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z4, Z5, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z9, Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z9, Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 32(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z6, Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 64(DI)
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z6, Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(DI)
+	VCMPPS            $0x00, Z0, Z19, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z17, Z6
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4589,201 +4458,190 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z20
-	VBROADCASTSS (R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z22, Z20
-	VMOVAPS      Z22, Z2
-	VFMADD231PS  Z21, Z20, Z2
-	VCVTPH2PS    32(DX), Z20
-	VBROADCASTSS 4(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(BX), Z1
-	VFNMADD231PS Z1, Z22, Z20
-	VMOVAPS      Z22, Z0
-	VFMADD231PS  Z21, Z20, Z0
-	VCVTPH2PS    64(DX), Z20
-	VBROADCASTSS 8(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(BX), Z16
-	VFNMADD231PS Z16, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFMADD231PS  Z21, Z20, Z17
-	VCVTPH2PS    96(DX), Z20
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(BX), Z18
-	VFNMADD231PS Z18, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFMADD231PS  Z21, Z20, Z19
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VBROADCASTSS      (BX), Z7
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VMOVAPS           Z17, Z6
+	VFMADD231PS.BCST  (R8), Z16, Z6
+	VCVTPH2PS         32(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VBROADCASTSS      4(BX), Z5
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VMOVAPS           Z17, Z4
+	VFMADD231PS.BCST  4(R8), Z16, Z4
+	VCVTPH2PS         64(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VBROADCASTSS      8(BX), Z3
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFMADD231PS.BCST  8(R8), Z16, Z2
+	VCVTPH2PS         96(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z17
+	VBROADCASTSS      12(BX), Z1
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z16, Z0
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z20
-	VBROADCASTSS 16(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VFMADD231PS  Z21, Z20, Z22
-	VCVTPH2PS    160(DX), Z20
-	VBROADCASTSS 20(R8), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 20(BX), Z25
-	VFNMADD231PS Z25, Z24, Z20
-	VFMADD231PS  Z21, Z20, Z24
-	VCVTPH2PS    192(DX), Z20
-	VBROADCASTSS 24(R8), Z21
-	VMULPS       Z21, Z20, Z26
-	VBROADCASTSS 24(BX), Z27
-	VFNMADD231PS Z27, Z26, Z20
-	VFMADD231PS  Z21, Z20, Z26
-	VCVTPH2PS    224(DX), Z20
-	VBROADCASTSS 28(R8), Z21
-	VMULPS       Z21, Z20, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFNMADD231PS Z29, Z28, Z20
-	VFMADD231PS  Z21, Z20, Z28
-	VADDPS       Z0, Z2, Z20
-	VADDPS       Z19, Z17, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z2, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z3, Z21, Z30
-	VCVTPS2PH    $0x00, Z30, Y30
-	VMOVUPS      Y30, (DI)
-	VCMPPS       $0x00, Z20, Z21, K1
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z1, Z21, Z30
-	VCVTPS2PH    $0x00, Z30, Y30
-	VMOVUPS      Y30, 32(DI)
-	VCMPPS       $0x00, Z20, Z21, K2
-	VRNDSCALEPS  $0x08, Z17, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z16, Z21, Z30
-	VCVTPS2PH    $0x00, Z30, Y30
-	VMOVUPS      Y30, 64(DI)
-	VCMPPS       $0x00, Z20, Z21, K3
-	VRNDSCALEPS  $0x08, Z19, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z18, Z21, Z30
-	VCVTPS2PH    $0x00, Z30, Y30
-	VMOVUPS      Y30, 96(DI)
-	VCMPPS       $0x00, Z20, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVAPS      Z22, Z2
-	VMOVAPS      Z24, Z0
-	VMOVAPS      Z26, Z17
-	VMOVAPS      Z28, Z19
-	VMOVAPS      Z23, Z3
-	VMOVAPS      Z25, Z1
-	VMOVAPS      Z27, Z16
-	VMOVAPS      Z29, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z16
+	VMULPS.BCST       16(R8), Z16, Z17
+	VBROADCASTSS      16(BX), Z18
+	VFNMADD231PS.BCST 16(BX), Z17, Z16
+	VFMADD231PS.BCST  16(R8), Z16, Z17
+	VCVTPH2PS         160(DX), Z16
+	VMULPS.BCST       20(R8), Z16, Z19
+	VBROADCASTSS      20(BX), Z20
+	VFNMADD231PS.BCST 20(BX), Z19, Z16
+	VFMADD231PS.BCST  20(R8), Z16, Z19
+	VCVTPH2PS         192(DX), Z16
+	VMULPS.BCST       24(R8), Z16, Z21
+	VBROADCASTSS      24(BX), Z22
+	VFNMADD231PS.BCST 24(BX), Z21, Z16
+	VFMADD231PS.BCST  24(R8), Z16, Z21
+	VCVTPH2PS         224(DX), Z16
+	VMULPS.BCST       28(R8), Z16, Z23
+	VBROADCASTSS      28(BX), Z24
+	VFNMADD231PS.BCST 28(BX), Z23, Z16
+	VFMADD231PS.BCST  28(R8), Z16, Z23
+	VADDPS            Z4, Z6, Z16
+	VADDPS            Z0, Z2, Z25
+	VADDPS            Z25, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z6, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z7, Z25, Z26
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, (DI)
+	VCMPPS            $0x00, Z16, Z25, K1
+	VRNDSCALEPS       $0x08, Z4, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z5, Z25, Z26
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, 32(DI)
+	VCMPPS            $0x00, Z16, Z25, K2
+	VRNDSCALEPS       $0x08, Z2, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z3, Z25, Z26
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, 64(DI)
+	VCMPPS            $0x00, Z16, Z25, K3
+	VRNDSCALEPS       $0x08, Z0, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z1, Z25, Z26
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, 96(DI)
+	VCMPPS            $0x00, Z16, Z25, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z18, Z7
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4798,7 +4656,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4973,7 +4832,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5173,80 +5033,78 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
@@ -5255,7 +5113,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -5266,7 +5124,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -5277,7 +5135,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -5288,7 +5146,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -5301,84 +5159,80 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -5387,7 +5241,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -5398,7 +5252,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -5409,7 +5263,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z9, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -5420,7 +5274,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z8, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -5565,7 +5419,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -5858,206 +5712,197 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z16
-	VBROADCASTSS (R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFMADD231PS  Z17, Z16, Z3
-	VCVTPH2PS    32(DX), Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z17, Z16, Z2
-	VCVTPH2PS    64(DX), Z16
-	VBROADCASTSS 4(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z17, Z16, Z1
-	VCVTPH2PS    96(DX), Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z17, Z16, Z0
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z16
-	VBROADCASTSS 8(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VFMADD231PS  Z17, Z16, Z18
-	VCVTPH2PS    160(DX), Z16
-	VMULPS       Z17, Z16, Z20
-	VFNMADD231PS Z19, Z20, Z16
-	VFMADD231PS  Z17, Z16, Z20
-	VCVTPH2PS    192(DX), Z16
-	VBROADCASTSS 12(R8), Z17
-	VMULPS       Z17, Z16, Z19
-	VBROADCASTSS 12(BX), Z21
-	VFNMADD231PS Z21, Z19, Z16
-	VFMADD231PS  Z17, Z16, Z19
-	VCVTPH2PS    224(DX), Z16
-	VMULPS       Z17, Z16, Z22
-	VFNMADD231PS Z21, Z22, Z16
-	VFMADD231PS  Z17, Z16, Z22
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VBROADCASTSS (R9), Z17
-	VPSUBD       Z17, Z15, Z21
-	VCVTDQ2PS    Z21, Z21
-	VMAXPS       Z16, Z21, Z23
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z17
-	VMINPS       Z23, Z17, Z23
-	VBROADCASTSS (BX), Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z24, Z23, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, (DI)
-	VCMPPS       $0x00, Z16, Z23, K1
-	VRNDSCALEPS  $0x08, Z2, Z16
-	VMAXPS       Z16, Z21, Z21
-	VMINPS       Z21, Z17, Z21
-	VFMADD213PS  Z13, Z21, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 32(DI)
-	VCMPPS       $0x00, Z16, Z21, K2
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z21
-	VCVTDQ2PS    Z21, Z21
-	VMAXPS       Z16, Z21, Z23
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z17
-	VMINPS       Z23, Z17, Z23
-	VBROADCASTSS 4(BX), Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z24, Z23, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(DI)
-	VCMPPS       $0x00, Z16, Z23, K3
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z21, Z21
-	VMINPS       Z21, Z17, Z21
-	VFMADD213PS  Z13, Z21, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 96(DI)
-	VCMPPS       $0x00, Z16, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VMOVAPS      Z18, Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z22, Z0
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMAXPS            Z0, Z20, Z21
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMINPS            Z21, Z19, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z21, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, (DI)
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z20, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z20, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VCMPPS            $0x00, Z0, Z20, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      4(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMAXPS            Z0, Z20, Z21
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMINPS            Z21, Z19, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  4(BX), Z21, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 64(DI)
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z20, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  4(BX), Z20, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
+	VCMPPS            $0x00, Z0, Z20, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z7
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z6
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z5
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z4
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z10, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z9
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -6073,238 +5918,219 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z24
-	VBROADCASTSS (R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS (BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z20
-	VFMADD231PS  Z25, Z24, Z20
-	VCVTPH2PS    32(DX), Z24
-	VBROADCASTSS 4(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 4(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z21
-	VFMADD231PS  Z25, Z24, Z21
-	VCVTPH2PS    64(DX), Z24
-	VBROADCASTSS 8(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 8(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z22
-	VFMADD231PS  Z25, Z24, Z22
-	VCVTPH2PS    96(DX), Z24
-	VBROADCASTSS 12(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 12(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z23
-	VFMADD231PS  Z25, Z24, Z23
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z20
+	VMULPS.BCST       (R8), Z20, Z21
+	VFNMADD231PS.BCST (BX), Z21, Z20
+	VMOVAPS           Z21, Z16
+	VFMADD231PS.BCST  (R8), Z20, Z16
+	VCVTPH2PS         32(DX), Z20
+	VMULPS.BCST       4(R8), Z20, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z20
+	VMOVAPS           Z21, Z17
+	VFMADD231PS.BCST  4(R8), Z20, Z17
+	VCVTPH2PS         64(DX), Z20
+	VMULPS.BCST       8(R8), Z20, Z21
+	VFNMADD231PS.BCST 8(BX), Z21, Z20
+	VMOVAPS           Z21, Z18
+	VFMADD231PS.BCST  8(R8), Z20, Z18
+	VCVTPH2PS         96(DX), Z20
+	VMULPS.BCST       12(R8), Z20, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z20
+	VMOVAPS           Z21, Z19
+	VFMADD231PS.BCST  12(R8), Z20, Z19
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z24
-	VBROADCASTSS 16(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 16(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VFMADD231PS  Z25, Z24, Z26
-	VCVTPH2PS    160(DX), Z24
-	VBROADCASTSS 20(R8), Z25
-	VMULPS       Z25, Z24, Z27
-	VBROADCASTSS 20(BX), Z28
-	VFNMADD231PS Z28, Z27, Z24
-	VFMADD231PS  Z25, Z24, Z27
-	VCVTPH2PS    192(DX), Z24
-	VBROADCASTSS 24(R8), Z25
-	VMULPS       Z25, Z24, Z28
-	VBROADCASTSS 24(BX), Z29
-	VFNMADD231PS Z29, Z28, Z24
-	VFMADD231PS  Z25, Z24, Z28
-	VCVTPH2PS    224(DX), Z24
-	VBROADCASTSS 28(R8), Z25
-	VMULPS       Z25, Z24, Z29
-	VBROADCASTSS 28(BX), Z30
-	VFNMADD231PS Z30, Z29, Z24
-	VFMADD231PS  Z25, Z24, Z29
-	VADDPS       Z21, Z20, Z24
-	VADDPS       Z23, Z22, Z25
-	VADDPS       Z25, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z20, Z24
-	VBROADCASTSS (R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS (BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, (DI)
-	VCMPPS       $0x00, Z24, Z30, K1
-	VRNDSCALEPS  $0x08, Z21, Z24
-	VBROADCASTSS 4(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 4(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 32(DI)
-	VCMPPS       $0x00, Z24, Z30, K2
-	VRNDSCALEPS  $0x08, Z22, Z24
-	VBROADCASTSS 8(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 8(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(DI)
-	VCMPPS       $0x00, Z24, Z30, K3
-	VRNDSCALEPS  $0x08, Z23, Z24
-	VBROADCASTSS 12(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 12(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 96(DI)
-	VCMPPS       $0x00, Z24, Z30, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z24
-	VMOVUPS      Z24, (SI)
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	VMOVAPS      Z29, Z23
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z20
+	VMULPS.BCST       16(R8), Z20, Z21
+	VFNMADD231PS.BCST 16(BX), Z21, Z20
+	VFMADD231PS.BCST  16(R8), Z20, Z21
+	VCVTPH2PS         160(DX), Z20
+	VMULPS.BCST       20(R8), Z20, Z22
+	VFNMADD231PS.BCST 20(BX), Z22, Z20
+	VFMADD231PS.BCST  20(R8), Z20, Z22
+	VCVTPH2PS         192(DX), Z20
+	VMULPS.BCST       24(R8), Z20, Z23
+	VFNMADD231PS.BCST 24(BX), Z23, Z20
+	VFMADD231PS.BCST  24(R8), Z20, Z23
+	VCVTPH2PS         224(DX), Z20
+	VMULPS.BCST       28(R8), Z20, Z24
+	VFNMADD231PS.BCST 28(BX), Z24, Z20
+	VFMADD231PS.BCST  28(R8), Z20, Z24
+	VADDPS            Z17, Z16, Z20
+	VADDPS            Z19, Z18, Z25
+	VADDPS            Z25, Z20, Z20
+	VCMPPS            $0x03, Z20, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z16, Z20
+	VBROADCASTSS      (R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z26, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, (DI)
+	VCMPPS            $0x00, Z20, Z26, K1
+	VRNDSCALEPS       $0x08, Z17, Z20
+	VBROADCASTSS      4(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  4(BX), Z26, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 32(DI)
+	VCMPPS            $0x00, Z20, Z26, K2
+	VRNDSCALEPS       $0x08, Z18, Z20
+	VBROADCASTSS      8(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  8(BX), Z26, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 64(DI)
+	VCMPPS            $0x00, Z20, Z26, K3
+	VRNDSCALEPS       $0x08, Z19, Z20
+	VBROADCASTSS      12(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  12(BX), Z26, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 96(DI)
+	VCMPPS            $0x00, Z20, Z26, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	VMOVAPS           Z24, Z19
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 4(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 8(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VBROADCASTSS 12(R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VCVTPH2PS    (DX), Z20
-	VMULPS       Z7, Z20, Z21
-	VFNMADD231PS Z11, Z21, Z20
-	VFMADD231PS  Z7, Z20, Z21
-	VCVTPH2PS    32(DX), Z20
-	VMULPS       Z6, Z20, Z22
-	VFNMADD231PS Z10, Z22, Z20
-	VFMADD231PS  Z6, Z20, Z22
-	VCVTPH2PS    64(DX), Z20
-	VMULPS       Z5, Z20, Z23
-	VFNMADD231PS Z9, Z23, Z20
-	VFMADD231PS  Z5, Z20, Z23
-	VCVTPH2PS    96(DX), Z20
-	VMULPS       Z4, Z20, Z24
-	VFNMADD231PS Z8, Z24, Z20
-	VFMADD231PS  Z4, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z20
-	VMINPS       Z20, Z16, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z11, Z20, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, (DI)
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z20
-	VMINPS       Z20, Z17, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z10, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 32(DI)
-	VCMPPS       $0x00, Z22, Z20, K2
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z20
-	VMINPS       Z20, Z18, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z9, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 64(DI)
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z20
-	VMINPS       Z20, Z19, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 96(DI)
-	VCMPPS       $0x00, Z24, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      4(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      8(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      12(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VCVTPH2PS         (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VCVTPH2PS         32(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VCVTPH2PS         64(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z19
+	VCVTPH2PS         96(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z20
+	VADDPS            Z18, Z17, Z16
+	VADDPS            Z20, Z19, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z16
+	VMINPS            Z16, Z3, Z16
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z16, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, (DI)
+	VCMPPS            $0x00, Z17, Z16, K1
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z16
+	VMINPS            Z16, Z2, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VCMPPS            $0x00, Z18, Z16, K2
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z16
+	VMINPS            Z16, Z1, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(DI)
+	VCMPPS            $0x00, Z19, Z16, K3
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z16
+	VMINPS            Z16, Z0, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VCMPPS            $0x00, Z20, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVUPS           Z16, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -6320,7 +6146,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6536,7 +6363,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6736,100 +6564,98 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z7
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z6
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z5
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z4
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z10, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z9
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -6837,10 +6663,10 @@ short2rare:
 	VCVTPH2PS   32(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -6848,10 +6674,10 @@ short2rare:
 	VCVTPH2PS   64(DX), Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z1
-	VMINPS      Z1, Z4, Z1
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z6, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -6859,10 +6685,10 @@ short2rare:
 	VCVTPH2PS   96(DX), Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z1
-	VMINPS      Z1, Z4, Z1
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z6, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -6875,156 +6701,152 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 4(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 8(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VBROADCASTSS 12(R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VCVTPH2PS    (DX), Z20
-	VMULPS       Z7, Z20, Z21
-	VFNMADD231PS Z11, Z21, Z20
-	VFMADD231PS  Z7, Z20, Z21
-	VCVTPH2PS    32(DX), Z20
-	VMULPS       Z6, Z20, Z22
-	VFNMADD231PS Z10, Z22, Z20
-	VFMADD231PS  Z6, Z20, Z22
-	VCVTPH2PS    64(DX), Z20
-	VMULPS       Z5, Z20, Z23
-	VFNMADD231PS Z9, Z23, Z20
-	VFMADD231PS  Z5, Z20, Z23
-	VCVTPH2PS    96(DX), Z20
-	VMULPS       Z4, Z20, Z24
-	VFNMADD231PS Z8, Z24, Z20
-	VFMADD231PS  Z4, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z20
-	VMINPS       Z20, Z16, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z11, Z20, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVNTPS     Y25, (DI)
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z20
-	VMINPS       Z20, Z17, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z10, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, 32(DI)
-	VCMPPS       $0x00, Z22, Z20, K2
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z20
-	VMINPS       Z20, Z18, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z9, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, 64(DI)
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z20
-	VMINPS       Z20, Z19, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z20, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, 96(DI)
-	VCMPPS       $0x00, Z24, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVNTPS     Z20, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      4(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      8(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      12(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VCVTPH2PS         (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VCVTPH2PS         32(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VCVTPH2PS         64(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z19
+	VCVTPH2PS         96(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z20
+	VADDPS            Z18, Z17, Z16
+	VADDPS            Z20, Z19, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z16
+	VMINPS            Z16, Z3, Z16
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z16, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVNTPS          Y21, (DI)
+	VCMPPS            $0x00, Z17, Z16, K1
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z16
+	VMINPS            Z16, Z2, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, 32(DI)
+	VCMPPS            $0x00, Z18, Z16, K2
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z16
+	VMINPS            Z16, Z1, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, 64(DI)
+	VCMPPS            $0x00, Z19, Z16, K3
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z16
+	VMINPS            Z16, Z0, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, 96(DI)
+	VCMPPS            $0x00, Z20, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVNTPS          Z16, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (DX), Z20
-	VDIVPS      Z11, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z3, Z21
-	VMINPS      Z21, Z16, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z11, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VCVTPS2PH   $0x00, Z22, Y22
-	VMOVUPS     Y22, (DI)
-	VCMPPS      $0x00, Z20, Z21, K1
-	VCVTPH2PS   32(DX), Z20
-	VDIVPS      Z10, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z2, Z21
-	VMINPS      Z21, Z17, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z10, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VCVTPS2PH   $0x00, Z22, Y22
-	VMOVUPS     Y22, 32(DI)
-	VCMPPS      $0x00, Z20, Z21, K2
-	VCVTPH2PS   64(DX), Z20
-	VDIVPS      Z9, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z1, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z9, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VCVTPS2PH   $0x00, Z22, Y22
-	VMOVUPS     Y22, 64(DI)
-	VCMPPS      $0x00, Z20, Z21, K3
-	VCVTPH2PS   96(DX), Z20
-	VDIVPS      Z8, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z0, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z8, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VCVTPS2PH   $0x00, Z22, Y22
-	VMOVUPS     Y22, 96(DI)
-	VCMPPS      $0x00, Z20, Z21, K4
+	VCVTPH2PS   (DX), Z16
+	VDIVPS      Z11, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z7, Z17
+	VMINPS      Z17, Z3, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST (BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VCMPPS      $0x00, Z16, Z17, K1
+	VCVTPH2PS   32(DX), Z16
+	VDIVPS      Z10, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z6, Z17
+	VMINPS      Z17, Z2, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 4(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 32(DI)
+	VCMPPS      $0x00, Z16, Z17, K2
+	VCVTPH2PS   64(DX), Z16
+	VDIVPS      Z9, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z1, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 8(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 64(DI)
+	VCMPPS      $0x00, Z16, Z17, K3
+	VCVTPH2PS   96(DX), Z16
+	VDIVPS      Z8, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z4, Z17
+	VMINPS      Z17, Z0, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 12(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 96(DI)
+	VCMPPS      $0x00, Z16, Z17, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z20
-	VMOVUPS     Z20, (SI)
+	VMOVDQU8.Z  Z12, K1, Z16
+	VMOVUPS     Z16, (SI)
 	JMP         short4back
 
 lanerare:
@@ -7200,7 +7022,7 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 28
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -7519,214 +7341,197 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z5
-	VFMADD231PS  Z16, Z0, Z5
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFMADD231PS  Z16, Z0, Z2
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPH2PS    160(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R9), Z16
-	VSUBPS       Z16, Z0, Z0
-	VBROADCASTSS 12(R8), Z18
-	VMULPS       Z18, Z0, Z19
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	VCVTPH2PS    224(DX), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z18, Z0, Z16
-	VFNMADD231PS Z20, Z16, Z0
-	VFMADD231PS  Z18, Z0, Z16
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VBROADCASTSS (BX), Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z20, Z18, Z21
-	VBROADCASTSS (R9), Z22
-	VADDPS       Z22, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (DI)
-	VCMPPS       $0x00, Z0, Z18, K1
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z20
-	VADDPS       Z22, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 32(DI)
-	VCMPPS       $0x00, Z0, Z18, K2
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VBROADCASTSS 4(BX), Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z20, Z18, Z21
-	VBROADCASTSS 4(R9), Z22
-	VADDPS       Z22, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 64(DI)
-	VCMPPS       $0x00, Z0, Z18, K3
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z20
-	VADDPS       Z22, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 96(DI)
-	VCMPPS       $0x00, Z0, Z18, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z17, Z5
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z5, Z16
+	VADDPS.BCST       4(R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z5, Z16
+	VADDPS.BCST       4(R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z7
-	VBROADCASTSS 4(R9), Z6
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z7, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -7742,234 +7547,199 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z20
-	VBROADCASTSS (R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS (R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z16
-	VFMADD231PS  Z21, Z20, Z16
-	VCVTPH2PS    32(DX), Z20
-	VBROADCASTSS 4(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 4(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFMADD231PS  Z21, Z20, Z17
-	VCVTPH2PS    64(DX), Z20
-	VBROADCASTSS 8(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 8(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z18
-	VFMADD231PS  Z21, Z20, Z18
-	VCVTPH2PS    96(DX), Z20
-	VBROADCASTSS 12(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFMADD231PS  Z21, Z20, Z19
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  8(R8), Z0, Z5
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z20
-	VBROADCASTSS 16(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 16(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VFMADD231PS  Z21, Z20, Z22
-	VCVTPH2PS    160(DX), Z20
-	VBROADCASTSS 20(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 20(R8), Z21
-	VMULPS       Z21, Z20, Z23
-	VBROADCASTSS 20(BX), Z24
-	VFNMADD231PS Z24, Z23, Z20
-	VFMADD231PS  Z21, Z20, Z23
-	VCVTPH2PS    192(DX), Z20
-	VBROADCASTSS 24(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 24(R8), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 24(BX), Z25
-	VFNMADD231PS Z25, Z24, Z20
-	VFMADD231PS  Z21, Z20, Z24
-	VCVTPH2PS    224(DX), Z20
-	VBROADCASTSS 28(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 28(R8), Z21
-	VMULPS       Z21, Z20, Z25
-	VBROADCASTSS 28(BX), Z26
-	VFNMADD231PS Z26, Z25, Z20
-	VFMADD231PS  Z21, Z20, Z25
-	VADDPS       Z17, Z16, Z20
-	VADDPS       Z19, Z18, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS (BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS (R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, (DI)
-	VCMPPS       $0x00, Z20, Z21, K1
-	VRNDSCALEPS  $0x08, Z17, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 4(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 4(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 32(DI)
-	VCMPPS       $0x00, Z20, Z21, K2
-	VRNDSCALEPS  $0x08, Z18, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 8(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 8(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 64(DI)
-	VCMPPS       $0x00, Z20, Z21, K3
-	VRNDSCALEPS  $0x08, Z19, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 12(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 12(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 96(DI)
-	VCMPPS       $0x00, Z20, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z17, Z18
+	VADDPS.BCST       (R9), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VCMPPS            $0x00, Z0, Z17, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(BX), Z17, Z18
+	VADDPS.BCST       4(R9), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(DI)
+	VCMPPS            $0x00, Z0, Z17, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VADDPS.BCST       8(R9), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 64(DI)
+	VCMPPS            $0x00, Z0, Z17, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  12(BX), Z17, Z18
+	VADDPS.BCST       12(R9), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 96(DI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VBROADCASTSS 8(R9), Z1
-	VBROADCASTSS 12(R9), Z0
-	VCVTPH2PS    (DX), Z16
-	VSUBPS       Z3, Z16, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z11, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPH2PS    32(DX), Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z6, Z16, Z18
-	VFNMADD231PS Z10, Z18, Z16
-	VFMADD231PS  Z6, Z16, Z18
-	VCVTPH2PS    64(DX), Z16
-	VSUBPS       Z1, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z9, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VCVTPH2PS    96(DX), Z16
-	VSUBPS       Z0, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z8, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z11, Z16, Z21
-	VADDPS       Z3, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (DI)
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z10, Z16, Z17
-	VADDPS       Z2, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(DI)
-	VCMPPS       $0x00, Z18, Z16, K2
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z9, Z16, Z17
-	VADDPS       Z1, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(DI)
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z8, Z16, Z17
-	VADDPS       Z0, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(DI)
-	VCMPPS       $0x00, Z20, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -7985,7 +7755,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8185,7 +7956,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8401,138 +8173,134 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z7
-	VBROADCASTSS 4(R9), Z6
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z7, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCVTPH2PS   32(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VCVTPH2PS   64(DX), Z0
-	VSUBPS      Z6, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
-	VADDPS      Z6, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VCVTPH2PS   96(DX), Z0
-	VSUBPS      Z6, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
-	VADDPS      Z6, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -8544,152 +8312,144 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VBROADCASTSS 8(R9), Z1
-	VBROADCASTSS 12(R9), Z0
-	VCVTPH2PS    (DX), Z16
-	VSUBPS       Z3, Z16, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z11, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPH2PS    32(DX), Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z6, Z16, Z18
-	VFNMADD231PS Z10, Z18, Z16
-	VFMADD231PS  Z6, Z16, Z18
-	VCVTPH2PS    64(DX), Z16
-	VSUBPS       Z1, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z9, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VCVTPH2PS    96(DX), Z16
-	VSUBPS       Z0, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z8, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z11, Z16, Z21
-	VADDPS       Z3, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, (DI)
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z10, Z16, Z17
-	VADDPS       Z2, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 32(DI)
-	VCMPPS       $0x00, Z18, Z16, K2
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z9, Z16, Z17
-	VADDPS       Z1, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 64(DI)
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z8, Z16, Z17
-	VADDPS       Z0, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 96(DI)
-	VCMPPS       $0x00, Z20, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVNTPS     Z16, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (DX), Z16
-	VSUBPS      Z3, Z16, Z16
-	VDIVPS      Z11, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z11, Z18, Z18
-	VADDPS      Z3, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VCMPPS      $0x00, Z16, Z17, K1
-	VCVTPH2PS   32(DX), Z16
-	VSUBPS      Z2, Z16, Z16
-	VDIVPS      Z10, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z10, Z18, Z18
-	VADDPS      Z2, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 32(DI)
-	VCMPPS      $0x00, Z16, Z17, K2
-	VCVTPH2PS   64(DX), Z16
-	VSUBPS      Z1, Z16, Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z9, Z18, Z18
-	VADDPS      Z1, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 64(DI)
-	VCMPPS      $0x00, Z16, Z17, K3
-	VCVTPH2PS   96(DX), Z16
-	VSUBPS      Z0, Z16, Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z8, Z18, Z18
-	VADDPS      Z0, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 96(DI)
-	VCMPPS      $0x00, Z16, Z17, K4
+	VCVTPH2PS   (DX), Z0
+	VSUBPS.BCST (R9), Z0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VCVTPH2PS   32(DX), Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VCVTPH2PS   64(DX), Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VCVTPH2PS   96(DX), Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z16
-	VMOVUPS     Z16, (SI)
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
 	JMP         short4back
 
 lanerare:
@@ -8841,7 +8601,7 @@ TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -9160,185 +8920,180 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z8
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z7
-	VFMADD231PS  Z1, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z5
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z4
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z3
-	VFMADD231PS  Z1, Z0, Z3
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z7
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z16, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z18
-	VBROADCASTSS 12(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z1, Z0, Z20
-	VFNMADD231PS Z19, Z20, Z0
-	VFMADD231PS  Z1, Z0, Z20
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z3, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z1, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z1, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 32(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z1, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z1, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 96(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z17, Z6
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z16, Z8
-	VMOVAPS      Z19, Z5
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z16
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z5, Z6, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z10, Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z10, Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VCMPPS            $0x00, Z0, Z18, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z7, Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z7, Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
+	VCMPPS            $0x00, Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -9353,199 +9108,188 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z4
-	VFNMADD231PS Z4, Z21, Z19
-	VMOVAPS      Z21, Z3
-	VFMADD231PS  Z20, Z19, Z3
-	VCVTPH2PS    32(DX), Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z2
-	VFNMADD231PS Z2, Z21, Z19
-	VMOVAPS      Z21, Z1
-	VFMADD231PS  Z20, Z19, Z1
-	VCVTPH2PS    64(DX), Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z0
-	VFNMADD231PS Z0, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VCVTPH2PS    96(DX), Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z17
-	VFNMADD231PS Z17, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VBROADCASTSS      (BX), Z8
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VMOVAPS           Z16, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VBROADCASTSS      4(BX), Z6
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VBROADCASTSS      8(BX), Z4
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VBROADCASTSS      12(BX), Z2
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VCVTPH2PS    160(DX), Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 20(BX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VCVTPH2PS    192(DX), Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z25
-	VBROADCASTSS 24(BX), Z26
-	VFNMADD231PS Z26, Z25, Z19
-	VFMADD231PS  Z20, Z19, Z25
-	VCVTPH2PS    224(DX), Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z27
-	VBROADCASTSS 28(BX), Z28
-	VFNMADD231PS Z28, Z27, Z19
-	VFMADD231PS  Z20, Z19, Z27
-	VADDPS       Z1, Z3, Z19
-	VADDPS       Z18, Z16, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z3, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z4, Z20, Z29
-	VCVTPS2PH    $0x00, Z29, Y29
-	VMOVUPS      Y29, (DI)
-	VCMPPS       $0x00, Z19, Z20, K1
-	VRNDSCALEPS  $0x08, Z1, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z2, Z20, Z29
-	VCVTPS2PH    $0x00, Z29, Y29
-	VMOVUPS      Y29, 32(DI)
-	VCMPPS       $0x00, Z19, Z20, K2
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z0, Z20, Z29
-	VCVTPS2PH    $0x00, Z29, Y29
-	VMOVUPS      Y29, 64(DI)
-	VCMPPS       $0x00, Z19, Z20, K3
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z17, Z20, Z29
-	VCVTPS2PH    $0x00, Z29, Y29
-	VMOVUPS      Y29, 96(DI)
-	VCMPPS       $0x00, Z19, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z21, Z3
-	VMOVAPS      Z23, Z1
-	VMOVAPS      Z25, Z16
-	VMOVAPS      Z27, Z18
-	VMOVAPS      Z22, Z4
-	VMOVAPS      Z24, Z2
-	VMOVAPS      Z26, Z0
-	VMOVAPS      Z28, Z17
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z16
+	VBROADCASTSS      16(BX), Z17
+	VFNMADD231PS.BCST 16(BX), Z16, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z16
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z18
+	VBROADCASTSS      20(BX), Z19
+	VFNMADD231PS.BCST 20(BX), Z18, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z18
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z20
+	VBROADCASTSS      24(BX), Z21
+	VFNMADD231PS.BCST 24(BX), Z20, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z20
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z22
+	VBROADCASTSS      28(BX), Z23
+	VFNMADD231PS.BCST 28(BX), Z22, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z22
+	VADDPS            Z5, Z7, Z0
+	VADDPS            Z1, Z3, Z24
+	VADDPS            Z24, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z8, Z24, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, (DI)
+	VCMPPS            $0x00, Z0, Z24, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z6, Z24, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 32(DI)
+	VCMPPS            $0x00, Z0, Z24, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z4, Z24, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 64(DI)
+	VCMPPS            $0x00, Z0, Z24, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z2, Z24, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 96(DI)
+	VCMPPS            $0x00, Z0, Z24, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z17, Z8
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -9560,7 +9304,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9766,7 +9511,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9963,79 +9709,77 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
@@ -10044,7 +9788,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -10055,7 +9799,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -10066,7 +9810,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -10077,7 +9821,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -10089,83 +9833,79 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -10174,7 +9914,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -10185,7 +9925,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -10196,7 +9936,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -10207,7 +9947,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z9, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -10349,7 +10089,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -10673,204 +10413,195 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z22
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z22, Z16, Z22
-	VBROADCASTSS (BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z22, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, (DI)
-	VCMPPS       $0x00, Z0, Z22, K1
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z20, Z20
-	VMINPS       Z20, Z16, Z20
-	VFMADD213PS  Z13, Z20, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 32(DI)
-	VCMPPS       $0x00, Z0, Z20, K2
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VBROADCASTSS 4(R9), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z22
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z22, Z16, Z22
-	VBROADCASTSS 4(BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z22, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 64(DI)
-	VCMPPS       $0x00, Z0, Z22, K3
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z20, Z20
-	VMINPS       Z20, Z16, Z20
-	VFMADD213PS  Z13, Z20, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 96(DI)
-	VCMPPS       $0x00, Z0, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VBROADCASTSS      (R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z20
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, (DI)
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z19, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z19, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      4(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z20
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(BX), Z20, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 64(DI)
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z19, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(BX), Z19, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 96(DI)
+	VCMPPS            $0x00, Z0, Z19, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -10886,236 +10617,217 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z23
-	VBROADCASTSS (R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VCVTPH2PS    32(DX), Z23
-	VBROADCASTSS 4(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VCVTPH2PS    64(DX), Z23
-	VBROADCASTSS 8(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VCVTPH2PS    96(DX), Z23
-	VBROADCASTSS 12(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VFNMADD231PS.BCST (BX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  (R8), Z19, Z0
+	VCVTPH2PS         32(DX), Z19
+	VMULPS.BCST       4(R8), Z19, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  4(R8), Z19, Z16
+	VCVTPH2PS         64(DX), Z19
+	VMULPS.BCST       8(R8), Z19, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFMADD231PS.BCST  8(R8), Z19, Z17
+	VCVTPH2PS         96(DX), Z19
+	VMULPS.BCST       12(R8), Z19, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(R8), Z19, Z18
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z23
-	VBROADCASTSS 16(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VCVTPH2PS    160(DX), Z23
-	VBROADCASTSS 20(R8), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(BX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VCVTPH2PS    192(DX), Z23
-	VBROADCASTSS 24(R8), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(BX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VCVTPH2PS    224(DX), Z23
-	VBROADCASTSS 28(R8), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS (BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, (DI)
-	VCMPPS       $0x00, Z23, Z29, K1
-	VRNDSCALEPS  $0x08, Z20, Z23
-	VBROADCASTSS 4(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 4(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 32(DI)
-	VCMPPS       $0x00, Z23, Z29, K2
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VBROADCASTSS 8(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 8(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 64(DI)
-	VCMPPS       $0x00, Z23, Z29, K3
-	VRNDSCALEPS  $0x08, Z22, Z23
-	VBROADCASTSS 12(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 12(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 96(DI)
-	VCMPPS       $0x00, Z23, Z29, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z19
+	VMULPS.BCST       16(R8), Z19, Z20
+	VFNMADD231PS.BCST 16(BX), Z20, Z19
+	VFMADD231PS.BCST  16(R8), Z19, Z20
+	VCVTPH2PS         160(DX), Z19
+	VMULPS.BCST       20(R8), Z19, Z21
+	VFNMADD231PS.BCST 20(BX), Z21, Z19
+	VFMADD231PS.BCST  20(R8), Z19, Z21
+	VCVTPH2PS         192(DX), Z19
+	VMULPS.BCST       24(R8), Z19, Z22
+	VFNMADD231PS.BCST 24(BX), Z22, Z19
+	VFMADD231PS.BCST  24(R8), Z19, Z22
+	VCVTPH2PS         224(DX), Z19
+	VMULPS.BCST       28(R8), Z19, Z23
+	VFNMADD231PS.BCST 28(BX), Z23, Z19
+	VFMADD231PS.BCST  28(R8), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VBROADCASTSS      (R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z25, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, (DI)
+	VCMPPS            $0x00, Z19, Z25, K1
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VBROADCASTSS      4(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  4(BX), Z25, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 32(DI)
+	VCMPPS            $0x00, Z19, Z25, K2
+	VRNDSCALEPS       $0x08, Z17, Z19
+	VBROADCASTSS      8(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  8(BX), Z25, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 64(DI)
+	VCMPPS            $0x00, Z19, Z25, K3
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VBROADCASTSS      12(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  12(BX), Z25, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 96(DI)
+	VCMPPS            $0x00, Z19, Z25, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VCVTPH2PS    (DX), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VCVTPH2PS    32(DX), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VCVTPH2PS    64(DX), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VCVTPH2PS    96(DX), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z19
-	VMINPS       Z19, Z0, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z12, Z19, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, (DI)
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z19
-	VMINPS       Z19, Z16, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z11, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 32(DI)
-	VCMPPS       $0x00, Z21, Z19, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z19
-	VMINPS       Z19, Z17, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z10, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 64(DI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z19
-	VMINPS       Z19, Z18, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z9, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 96(DI)
-	VCMPPS       $0x00, Z23, Z19, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VCMPPS            $0x00, Z16, Z0, K1
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(DI)
+	VCMPPS            $0x00, Z17, Z0, K2
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 64(DI)
+	VCMPPS            $0x00, Z18, Z0, K3
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z1, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
+	VCMPPS            $0x00, Z19, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -11131,7 +10843,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11378,7 +11091,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11575,99 +11289,97 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z8, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
@@ -11675,10 +11387,10 @@ short2rare:
 	VCVTPH2PS   32(DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z8, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
@@ -11686,10 +11398,10 @@ short2rare:
 	VCVTPH2PS   64(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
@@ -11697,10 +11409,10 @@ short2rare:
 	VCVTPH2PS   96(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
@@ -11712,150 +11424,146 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VCVTPH2PS    (DX), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VCVTPH2PS    32(DX), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VCVTPH2PS    64(DX), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VCVTPH2PS    96(DX), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z19
-	VMINPS       Z19, Z0, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z12, Z19, Z24
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVNTPS     Y24, (DI)
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z19
-	VMINPS       Z19, Z16, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z11, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, 32(DI)
-	VCMPPS       $0x00, Z21, Z19, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z19
-	VMINPS       Z19, Z17, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z10, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, 64(DI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z19
-	VMINPS       Z19, Z18, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z9, Z19, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, 96(DI)
-	VCMPPS       $0x00, Z23, Z19, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVNTPS          Y20, (DI)
+	VCMPPS            $0x00, Z16, Z0, K1
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 32(DI)
+	VCMPPS            $0x00, Z17, Z0, K2
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 64(DI)
+	VCMPPS            $0x00, Z18, Z0, K3
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z1, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 96(DI)
+	VCMPPS            $0x00, Z19, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS   (DX), Z19
-	VDIVPS      Z12, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z4, Z20
-	VMINPS      Z20, Z0, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z12, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, (DI)
-	VCMPPS      $0x00, Z19, Z20, K1
-	VCVTPH2PS   32(DX), Z19
-	VDIVPS      Z11, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z3, Z20
-	VMINPS      Z20, Z16, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z11, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 32(DI)
-	VCMPPS      $0x00, Z19, Z20, K2
-	VCVTPH2PS   64(DX), Z19
-	VDIVPS      Z10, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z10, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 64(DI)
-	VCMPPS      $0x00, Z19, Z20, K3
-	VCVTPH2PS   96(DX), Z19
-	VDIVPS      Z9, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z1, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z9, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VCVTPS2PH   $0x00, Z21, Y21
-	VMOVUPS     Y21, 96(DI)
-	VCMPPS      $0x00, Z19, Z20, K4
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST (BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VCMPPS      $0x00, Z0, Z16, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z7, Z16
+	VMINPS      Z16, Z3, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 4(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 32(DI)
+	VCMPPS      $0x00, Z0, Z16, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z2, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 8(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 64(DI)
+	VCMPPS      $0x00, Z0, Z16, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z5, Z16
+	VMINPS      Z16, Z1, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 12(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 96(DI)
+	VCMPPS      $0x00, Z0, Z16, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -12033,7 +11741,7 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 18
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -12383,212 +12091,195 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS (BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 4(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z2, Z0, Z3
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R8), Z0, Z10
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(R8), Z0, Z8
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 8(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPH2PS    160(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(R8), Z17
-	VMULPS       Z17, Z0, Z18
-	VBROADCASTSS 12(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VCVTPH2PS    224(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z17, Z0, Z2
-	VFNMADD231PS Z19, Z2, Z0
-	VFMADD231PS  Z17, Z0, Z2
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS (BX), Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z19, Z17, Z20
-	VBROADCASTSS (R9), Z21
-	VADDPS       Z21, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VCMPPS       $0x00, Z0, Z17, K1
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z19
-	VADDPS       Z21, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 32(DI)
-	VCMPPS       $0x00, Z0, Z17, K2
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS 4(BX), Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z19, Z17, Z20
-	VBROADCASTSS 4(R9), Z21
-	VADDPS       Z21, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 64(DI)
-	VCMPPS       $0x00, Z0, Z17, K3
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z19
-	VADDPS       Z21, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(DI)
-	VCMPPS       $0x00, Z0, Z17, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 96(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS 4(R9), Z7
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -12604,232 +12295,197 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z19
-	VBROADCASTSS (R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VCVTPH2PS    32(DX), Z19
-	VBROADCASTSS 4(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VCVTPH2PS    64(DX), Z19
-	VBROADCASTSS 8(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VCVTPH2PS    96(DX), Z19
-	VBROADCASTSS 12(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  8(R8), Z0, Z6
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(R8), Z0, Z5
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z19
-	VBROADCASTSS 16(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VCVTPH2PS    160(DX), Z19
-	VBROADCASTSS 20(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(BX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VCVTPH2PS    192(DX), Z19
-	VBROADCASTSS 24(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(BX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VCVTPH2PS    224(DX), Z19
-	VBROADCASTSS 28(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(BX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS (BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS (R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, (DI)
-	VCMPPS       $0x00, Z19, Z20, K1
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 4(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 4(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 32(DI)
-	VCMPPS       $0x00, Z19, Z20, K2
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 8(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 8(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(DI)
-	VCMPPS       $0x00, Z19, Z20, K3
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 12(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 12(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 96(DI)
-	VCMPPS       $0x00, Z19, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VADDPS.BCST       4(R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VADDPS.BCST       8(R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(DI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VADDPS.BCST       12(R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VBROADCASTSS 8(R9), Z2
-	VBROADCASTSS 12(R9), Z1
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z12, Z0, Z20
-	VADDPS       Z4, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z3, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(DI)
-	VCMPPS       $0x00, Z17, Z0, K2
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(DI)
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z9, Z0, Z16
-	VADDPS       Z1, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(DI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVUPS           Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -12845,7 +12501,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13076,7 +12733,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13289,137 +12947,133 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS 4(R9), Z7
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS   (DX), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z8, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCVTPH2PS   32(DX), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z8, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VCVTPH2PS   64(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VCVTPH2PS   96(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -13430,146 +13084,138 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VBROADCASTSS 8(R9), Z2
-	VBROADCASTSS 12(R9), Z1
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z12, Z0, Z20
-	VADDPS       Z4, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, (DI)
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z3, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, 32(DI)
-	VCMPPS       $0x00, Z17, Z0, K2
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, 64(DI)
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z9, Z0, Z16
-	VADDPS       Z1, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, 96(DI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VCVTPH2PS         (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 32(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 64(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VCVTPS2PH         $0x00, Z1, Y1
+	VMOVNTPS          Y1, 96(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
-	VSUBPS      Z4, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z12, Z17, Z17
-	VADDPS      Z4, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, (DI)
-	VCMPPS      $0x00, Z0, Z16, K1
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
 	VCVTPH2PS   32(DX), Z0
-	VSUBPS      Z3, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z11, Z17, Z17
-	VADDPS      Z3, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, 32(DI)
-	VCMPPS      $0x00, Z0, Z16, K2
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
 	VCVTPH2PS   64(DX), Z0
-	VSUBPS      Z2, Z0, Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z10, Z17, Z17
-	VADDPS      Z2, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, 64(DI)
-	VCMPPS      $0x00, Z0, Z16, K3
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
 	VCVTPH2PS   96(DX), Z0
-	VSUBPS      Z1, Z0, Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z9, Z17, Z17
-	VADDPS      Z1, Z17, Z17
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, 96(DI)
-	VCMPPS      $0x00, Z0, Z16, K4
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1

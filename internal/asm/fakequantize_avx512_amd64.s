@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -237,152 +237,147 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z8
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z7
-	VFMADD231PS  Z1, Z0, Z7
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z5
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z4
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z3
-	VFMADD231PS  Z1, Z0, Z3
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z10
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (BX), Z0, Z9
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z7
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(BX), Z0, Z6
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(BX), Z0, Z5
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z16, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z18
-	VBROADCASTSS 12(DX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z1, Z0, Z20
-	VFNMADD231PS Z19, Z20, Z0
-	VFMADD231PS  Z1, Z0, Z20
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z3, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z8, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z8, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z5, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z5, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z17, Z6
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z16, Z8
-	VMOVAPS      Z19, Z5
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z2
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VBROADCASTSS      12(DX), Z16
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z5, Z6, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z10, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z7, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VMOVUPS      (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -396,166 +391,155 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z19
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z21, Z19
-	VMOVAPS      Z21, Z3
-	VFMADD231PS  Z20, Z19, Z3
-	VMOVUPS      64(SI), Z19
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(DX), Z2
-	VFNMADD231PS Z2, Z21, Z19
-	VMOVAPS      Z21, Z1
-	VFMADD231PS  Z20, Z19, Z1
-	VMOVUPS      128(SI), Z19
-	VBROADCASTSS 8(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(DX), Z0
-	VFNMADD231PS Z0, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VMOVUPS      192(SI), Z19
-	VBROADCASTSS 12(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(DX), Z17
-	VFNMADD231PS Z17, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VBROADCASTSS      (DX), Z8
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VMOVAPS           Z16, Z7
+	VFMADD231PS.BCST  (BX), Z0, Z7
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VBROADCASTSS      4(DX), Z6
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  4(BX), Z0, Z5
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VBROADCASTSS      8(DX), Z4
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VBROADCASTSS      12(DX), Z2
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
 
 short4ahead:
-	VMOVUPS      256(SI), Z19
-	VBROADCASTSS 16(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VMOVUPS      320(SI), Z19
-	VBROADCASTSS 20(BX), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 20(DX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VMOVUPS      384(SI), Z19
-	VBROADCASTSS 24(BX), Z20
-	VMULPS       Z20, Z19, Z25
-	VBROADCASTSS 24(DX), Z26
-	VFNMADD231PS Z26, Z25, Z19
-	VFMADD231PS  Z20, Z19, Z25
-	VMOVUPS      448(SI), Z19
-	VBROADCASTSS 28(BX), Z20
-	VMULPS       Z20, Z19, Z27
-	VBROADCASTSS 28(DX), Z28
-	VFNMADD231PS Z28, Z27, Z19
-	VFMADD231PS  Z20, Z19, Z27
-	VADDPS       Z1, Z3, Z19
-	VADDPS       Z18, Z16, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z3, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z4, Z19
-	VMOVUPS      Z19, (DI)
-	VRNDSCALEPS  $0x08, Z1, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z2, Z19
-	VMOVUPS      Z19, 64(DI)
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMOVUPS      Z19, 128(DI)
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z17, Z19
-	VMOVUPS      Z19, 192(DI)
-	VMOVAPS      Z21, Z3
-	VMOVAPS      Z23, Z1
-	VMOVAPS      Z25, Z16
-	VMOVAPS      Z27, Z18
-	VMOVAPS      Z22, Z4
-	VMOVAPS      Z24, Z2
-	VMOVAPS      Z26, Z0
-	VMOVAPS      Z28, Z17
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VBROADCASTSS      16(DX), Z17
+	VFNMADD231PS.BCST 16(DX), Z16, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z16
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z18
+	VBROADCASTSS      20(DX), Z19
+	VFNMADD231PS.BCST 20(DX), Z18, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z18
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z20
+	VBROADCASTSS      24(DX), Z21
+	VFNMADD231PS.BCST 24(DX), Z20, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z20
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z22
+	VBROADCASTSS      28(DX), Z23
+	VFNMADD231PS.BCST 28(DX), Z22, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z22
+	VADDPS            Z5, Z7, Z0
+	VADDPS            Z1, Z3, Z24
+	VADDPS            Z24, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z8, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z6, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z4, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD213PS       Z13, Z2, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z17, Z8
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z11, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z10, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z9, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -569,7 +553,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -712,7 +697,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -866,64 +852,62 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VMOVUPS      (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
@@ -932,7 +916,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -941,7 +925,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -950,7 +934,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -959,74 +943,70 @@ short2rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VMOVUPS      (SI), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z11, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z10, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z9, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -1035,7 +1015,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -1044,7 +1024,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -1053,7 +1033,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -1062,7 +1042,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z9, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
@@ -1170,7 +1150,7 @@ TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1402,173 +1382,162 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (BX), Z0, Z6
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(BX), Z0, Z3
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(BX), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(DX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(BX), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(DX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VBROADCASTSS (R8), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z0
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z0, Z16, Z0
-	VBROADCASTSS (DX), Z22
-	VFMADD213PS  Z13, Z22, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VFMADD213PS  Z13, Z22, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VBROADCASTSS 4(R8), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z0
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z0, Z16, Z0
-	VBROADCASTSS 4(DX), Z22
-	VFMADD213PS  Z13, Z22, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VFMADD213PS  Z13, Z22, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VBROADCASTSS      (R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z0
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z19, Z0
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      4(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z0
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z19, Z0
+	VMINPS            Z0, Z18, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VMOVUPS      (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z6, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z5, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z5, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z2
+	VMINPS            Z2, Z8, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z3
+	VMINPS            Z3, Z7, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z7, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1583,207 +1552,184 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z23
-	VBROADCASTSS (BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VMOVUPS      64(SI), Z23
-	VBROADCASTSS 4(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VMOVUPS      128(SI), Z23
-	VBROADCASTSS 8(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      192(SI), Z23
-	VBROADCASTSS 12(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  (BX), Z19, Z0
+	VMOVUPS           64(SI), Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  4(BX), Z19, Z16
+	VMOVUPS           128(SI), Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFMADD231PS.BCST  8(BX), Z19, Z17
+	VMOVUPS           192(SI), Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z19, Z18
 
 short4ahead:
-	VMOVUPS      256(SI), Z23
-	VBROADCASTSS 16(BX), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(DX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VMOVUPS      320(SI), Z23
-	VBROADCASTSS 20(BX), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(DX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VMOVUPS      384(SI), Z23
-	VBROADCASTSS 24(BX), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(DX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VMOVUPS      448(SI), Z23
-	VBROADCASTSS 28(BX), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(DX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VBROADCASTSS (R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS (DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VMOVUPS      Z23, (DI)
-	VRNDSCALEPS  $0x08, Z20, Z23
-	VBROADCASTSS 4(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 4(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VMOVUPS      Z23, 64(DI)
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VBROADCASTSS 8(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 8(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VMOVUPS      Z23, 128(DI)
-	VRNDSCALEPS  $0x08, Z22, Z23
-	VBROADCASTSS 12(R8), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z23
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z23, Z24, Z23
-	VBROADCASTSS 12(DX), Z24
-	VFMADD213PS  Z13, Z24, Z23
-	VMOVUPS      Z23, 192(DI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z19
+	VMULPS.BCST       16(BX), Z19, Z20
+	VFNMADD231PS.BCST 16(DX), Z20, Z19
+	VFMADD231PS.BCST  16(BX), Z19, Z20
+	VMOVUPS           320(SI), Z19
+	VMULPS.BCST       20(BX), Z19, Z21
+	VFNMADD231PS.BCST 20(DX), Z21, Z19
+	VFMADD231PS.BCST  20(BX), Z19, Z21
+	VMOVUPS           384(SI), Z19
+	VMULPS.BCST       24(BX), Z19, Z22
+	VFNMADD231PS.BCST 24(DX), Z22, Z19
+	VFMADD231PS.BCST  24(BX), Z19, Z22
+	VMOVUPS           448(SI), Z19
+	VMULPS.BCST       28(BX), Z19, Z23
+	VFNMADD231PS.BCST 28(DX), Z23, Z19
+	VFMADD231PS.BCST  28(BX), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VBROADCASTSS      (R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  (DX), Z13, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VBROADCASTSS      4(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  4(DX), Z13, Z19
+	VMOVUPS           Z19, 64(DI)
+	VRNDSCALEPS       $0x08, Z17, Z19
+	VBROADCASTSS      8(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  8(DX), Z13, Z19
+	VMOVUPS           Z19, 128(DI)
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VBROADCASTSS      12(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z19
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z19, Z24, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VMOVUPS           Z19, 192(DI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R8), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R8), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R8), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VMOVUPS      (SI), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VMOVUPS      64(SI), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VMOVUPS      128(SI), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VMOVUPS      192(SI), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z20
-	VMINPS       Z20, Z0, Z20
-	VFMADD213PS  Z13, Z12, Z20
-	VMOVUPS      Z20, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z21
-	VMINPS       Z21, Z16, Z21
-	VFMADD213PS  Z13, Z11, Z21
-	VMOVUPS      Z21, 64(DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z22
-	VMINPS       Z22, Z17, Z22
-	VFMADD213PS  Z13, Z10, Z22
-	VMOVUPS      Z22, 128(DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VFMADD213PS  Z13, Z9, Z23
-	VMOVUPS      Z23, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z16
+	VMINPS            Z16, Z4, Z16
+	VFMADD132PS.BCST  (DX), Z13, Z16
+	VMOVUPS           Z16, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VMOVUPS           Z17, 64(DI)
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z18
+	VMINPS            Z18, Z2, Z18
+	VFMADD132PS.BCST  8(DX), Z13, Z18
+	VMOVUPS           Z18, 128(DI)
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z1, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VMOVUPS           Z19, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1798,7 +1744,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1982,7 +1929,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2136,237 +2084,231 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VMOVUPS      (SI), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z1
-	VMINPS       Z1, Z6, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z2
-	VMINPS       Z2, Z6, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z3
-	VMINPS       Z3, Z5, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z4
-	VMINPS       Z4, Z5, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z1
+	VMINPS            Z1, Z8, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z2
+	VMINPS            Z2, Z8, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z3
+	VMINPS            Z3, Z7, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z4
+	VMINPS            Z4, Z7, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z0
-	VMINPS      Z0, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z8, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z0
-	VMINPS      Z0, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z8, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z0
-	VMINPS      Z0, Z5, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z7, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z0
-	VMINPS      Z0, Z5, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z7, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R8), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R8), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R8), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VMOVUPS      (SI), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VMOVUPS      64(SI), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VMOVUPS      128(SI), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VMOVUPS      192(SI), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z20
-	VMINPS       Z20, Z0, Z20
-	VFMADD213PS  Z13, Z12, Z20
-	VMOVNTPS     Z20, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z21
-	VMINPS       Z21, Z16, Z21
-	VFMADD213PS  Z13, Z11, Z21
-	VMOVNTPS     Z21, 64(DI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z22
-	VMINPS       Z22, Z17, Z22
-	VFMADD213PS  Z13, Z10, Z22
-	VMOVNTPS     Z22, 128(DI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z23
-	VMINPS       Z23, Z18, Z23
-	VFMADD213PS  Z13, Z9, Z23
-	VMOVNTPS     Z23, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z16
+	VMINPS            Z16, Z4, Z16
+	VFMADD132PS.BCST  (DX), Z13, Z16
+	VMOVNTPS          Z16, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z17
+	VMINPS            Z17, Z3, Z17
+	VFMADD132PS.BCST  4(DX), Z13, Z17
+	VMOVNTPS          Z17, 64(DI)
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z18
+	VMINPS            Z18, Z2, Z18
+	VFMADD132PS.BCST  8(DX), Z13, Z18
+	VMOVNTPS          Z18, 128(DI)
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z19
+	VMINPS            Z19, Z1, Z19
+	VFMADD132PS.BCST  12(DX), Z13, Z19
+	VMOVNTPS          Z19, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z19
-	VDIVPS      Z12, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z4, Z19
-	VMINPS      Z19, Z0, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z12, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VMOVUPS     Z19, (DI)
-	VMOVUPS     64(SI), Z19
-	VDIVPS      Z11, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z11, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VMOVUPS     Z19, 64(DI)
-	VMOVUPS     128(SI), Z19
-	VDIVPS      Z10, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z10, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VMOVUPS     Z19, 128(DI)
-	VMOVUPS     192(SI), Z19
-	VDIVPS      Z9, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z1, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z13, Z19, Z19
-	VMULPS      Z9, Z19, Z19
-	VADDPS      Z13, Z19, Z19
-	VMOVUPS     Z19, 192(DI)
+	VMOVUPS     (SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z0
+	VMINPS      Z0, Z4, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVUPS     64(SI), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z7, Z0
+	VMINPS      Z0, Z3, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VMOVUPS     128(SI), Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z6, Z0
+	VMINPS      Z0, Z2, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VMOVUPS     192(SI), Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z5, Z0
+	VMINPS      Z0, Z1, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
 
 lanerare:
@@ -2512,7 +2454,7 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 26
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2770,181 +2712,162 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS (DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z2, Z0, Z6
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z2, Z0, Z5
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 4(DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z2, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z2, Z0, Z3
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (BX), Z0, Z10
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (BX), Z0, Z9
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(BX), Z0, Z8
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(BX), Z0, Z7
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 8(DX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VMOVUPS      320(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(BX), Z17
-	VMULPS       Z17, Z0, Z18
-	VBROADCASTSS 12(DX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VMOVUPS      448(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z17, Z0, Z2
-	VFNMADD231PS Z19, Z2, Z0
-	VFMADD231PS  Z17, Z0, Z2
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS (DX), Z17
-	VFMADD213PS  Z13, Z17, Z0
-	VBROADCASTSS (R8), Z19
-	VADDPS       Z19, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z17, Z0
-	VADDPS       Z19, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VBROADCASTSS 4(DX), Z17
-	VFMADD213PS  Z13, Z17, Z0
-	VBROADCASTSS 4(R8), Z19
-	VADDPS       Z19, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z17, Z0
-	VADDPS       Z19, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z8, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z8, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VADDPS       Z7, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VADDPS       Z7, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2959,203 +2882,164 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z19
-	VBROADCASTSS (R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VMOVUPS      64(SI), Z19
-	VBROADCASTSS 4(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VMOVUPS      128(SI), Z19
-	VBROADCASTSS 8(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 8(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      192(SI), Z19
-	VBROADCASTSS 12(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 12(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (BX), Z0, Z8
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(BX), Z0, Z7
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  8(BX), Z0, Z6
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(BX), Z0, Z5
 
 short4ahead:
-	VMOVUPS      256(SI), Z19
-	VBROADCASTSS 16(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 16(BX), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(DX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VMOVUPS      320(SI), Z19
-	VBROADCASTSS 20(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 20(BX), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(DX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VMOVUPS      384(SI), Z19
-	VBROADCASTSS 24(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 24(BX), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(DX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VMOVUPS      448(SI), Z19
-	VBROADCASTSS 28(R8), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 28(BX), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(DX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS (DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS (R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 4(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 4(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, 64(DI)
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 8(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 8(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, 128(DI)
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VBROADCASTSS 12(DX), Z20
-	VFMADD213PS  Z13, Z20, Z19
-	VBROADCASTSS 12(R8), Z20
-	VADDPS       Z20, Z19, Z19
-	VMOVUPS      Z19, 192(DI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  4(DX), Z13, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  8(DX), Z13, Z0
+	VADDPS.BCST       8(R8), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  12(DX), Z13, Z0
+	VADDPS.BCST       12(R8), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z12, Z16
-	VADDPS       Z4, Z16, Z16
-	VMOVUPS      Z16, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z11, Z17
-	VADDPS       Z3, Z17, Z17
-	VMOVUPS      Z17, 64(DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z10, Z18
-	VADDPS       Z2, Z18, Z18
-	VMOVUPS      Z18, 128(DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z9, Z19
-	VADDPS       Z1, Z19, Z19
-	VMOVUPS      Z19, 192(DI)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3170,7 +3054,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3338,7 +3223,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3508,236 +3394,224 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z8, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z8, Z2, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z11, Z3
-	VADDPS       Z7, Z3, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z11, Z4
-	VADDPS       Z7, Z4, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  (DX), Z13, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  4(DX), Z13, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  4(DX), Z13, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z7, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z12, Z16
-	VADDPS       Z4, Z16, Z16
-	VMOVNTPS     Z16, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z11, Z17
-	VADDPS       Z3, Z17, Z17
-	VMOVNTPS     Z17, 64(DI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z10, Z18
-	VADDPS       Z2, Z18, Z18
-	VMOVNTPS     Z18, 128(DI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z9, Z19
-	VADDPS       Z1, Z19, Z19
-	VMOVNTPS     Z19, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z12
+	VBROADCASTSS      4(DX), Z11
+	VBROADCASTSS      8(DX), Z10
+	VBROADCASTSS      12(DX), Z9
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z1
+	VMINPS            Z1, Z14, Z1
+	VFMADD132PS.BCST  (DX), Z13, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z2
+	VMINPS            Z2, Z14, Z2
+	VFMADD132PS.BCST  4(DX), Z13, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z13, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z4
+	VMINPS            Z4, Z14, Z4
+	VFMADD132PS.BCST  12(DX), Z13, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
-	VSUBPS      Z4, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z4, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
-	VSUBPS      Z3, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z11, Z0, Z0
-	VADDPS      Z3, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
-	VSUBPS      Z2, Z0, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z10, Z0, Z0
-	VADDPS      Z2, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
-	VSUBPS      Z1, Z0, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
 	VMINPS      Z0, Z14, Z0
 	VADDPS      Z13, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z1, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
 
@@ -3860,7 +3734,7 @@ TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4132,179 +4006,174 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS (BX), Z7
-	VFNMADD231PS Z7, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VMOVAPS      Z16, Z5
-	VFMADD231PS  Z1, Z0, Z5
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 4(BX), Z4
-	VFNMADD231PS Z4, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFMADD231PS  Z1, Z0, Z2
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z9
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z6
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 8(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z18
-	VFNMADD231PS Z17, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z19
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z1, Z0, Z21
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z2, Z3, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z7, Z1, Z22
-	VMOVUPS      Z22, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z7, Z1, Z22
-	VMOVUPS      Z22, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z1, Z22
-	VMOVUPS      Z22, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z4, Z1, Z22
-	VMOVUPS      Z22, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z18, Z5
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z21, Z2
-	VMOVAPS      Z17, Z7
-	VMOVAPS      Z20, Z4
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VBROADCASTSS      12(BX), Z17
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z4, Z5, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z9, Z19, Z20
+	VMOVUPS           Z20, (DI)
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z9, Z19, Z20
+	VMOVUPS           Z20, 64(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z6, Z19, Z20
+	VMOVUPS           Z20, 128(DI)
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z6, Z19, Z20
+	VMOVUPS           Z20, 192(DI)
+	VCMPPS            $0x00, Z0, Z19, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z17, Z6
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4319,193 +4188,182 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z20
-	VBROADCASTSS (R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z22, Z20
-	VMOVAPS      Z22, Z2
-	VFMADD231PS  Z21, Z20, Z2
-	VMOVUPS      64(DX), Z20
-	VBROADCASTSS 4(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(BX), Z1
-	VFNMADD231PS Z1, Z22, Z20
-	VMOVAPS      Z22, Z0
-	VFMADD231PS  Z21, Z20, Z0
-	VMOVUPS      128(DX), Z20
-	VBROADCASTSS 8(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(BX), Z16
-	VFNMADD231PS Z16, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFMADD231PS  Z21, Z20, Z17
-	VMOVUPS      192(DX), Z20
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(BX), Z18
-	VFNMADD231PS Z18, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFMADD231PS  Z21, Z20, Z19
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VBROADCASTSS      (BX), Z7
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VMOVAPS           Z17, Z6
+	VFMADD231PS.BCST  (R8), Z16, Z6
+	VMOVUPS           64(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VBROADCASTSS      4(BX), Z5
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VMOVAPS           Z17, Z4
+	VFMADD231PS.BCST  4(R8), Z16, Z4
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VBROADCASTSS      8(BX), Z3
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFMADD231PS.BCST  8(R8), Z16, Z2
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z17
+	VBROADCASTSS      12(BX), Z1
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z16, Z0
 
 short4ahead:
-	VMOVUPS      256(DX), Z20
-	VBROADCASTSS 16(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VFMADD231PS  Z21, Z20, Z22
-	VMOVUPS      320(DX), Z20
-	VBROADCASTSS 20(R8), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 20(BX), Z25
-	VFNMADD231PS Z25, Z24, Z20
-	VFMADD231PS  Z21, Z20, Z24
-	VMOVUPS      384(DX), Z20
-	VBROADCASTSS 24(R8), Z21
-	VMULPS       Z21, Z20, Z26
-	VBROADCASTSS 24(BX), Z27
-	VFNMADD231PS Z27, Z26, Z20
-	VFMADD231PS  Z21, Z20, Z26
-	VMOVUPS      448(DX), Z20
-	VBROADCASTSS 28(R8), Z21
-	VMULPS       Z21, Z20, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFNMADD231PS Z29, Z28, Z20
-	VFMADD231PS  Z21, Z20, Z28
-	VADDPS       Z0, Z2, Z20
-	VADDPS       Z19, Z17, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z2, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z3, Z21, Z30
-	VMOVUPS      Z30, (DI)
-	VCMPPS       $0x00, Z20, Z21, K1
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z1, Z21, Z30
-	VMOVUPS      Z30, 64(DI)
-	VCMPPS       $0x00, Z20, Z21, K2
-	VRNDSCALEPS  $0x08, Z17, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z16, Z21, Z30
-	VMOVUPS      Z30, 128(DI)
-	VCMPPS       $0x00, Z20, Z21, K3
-	VRNDSCALEPS  $0x08, Z19, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VMOVAPS      Z13, Z30
-	VFMADD231PS  Z18, Z21, Z30
-	VMOVUPS      Z30, 192(DI)
-	VCMPPS       $0x00, Z20, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVAPS      Z22, Z2
-	VMOVAPS      Z24, Z0
-	VMOVAPS      Z26, Z17
-	VMOVAPS      Z28, Z19
-	VMOVAPS      Z23, Z3
-	VMOVAPS      Z25, Z1
-	VMOVAPS      Z27, Z16
-	VMOVAPS      Z29, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z16
+	VMULPS.BCST       16(R8), Z16, Z17
+	VBROADCASTSS      16(BX), Z18
+	VFNMADD231PS.BCST 16(BX), Z17, Z16
+	VFMADD231PS.BCST  16(R8), Z16, Z17
+	VMOVUPS           320(DX), Z16
+	VMULPS.BCST       20(R8), Z16, Z19
+	VBROADCASTSS      20(BX), Z20
+	VFNMADD231PS.BCST 20(BX), Z19, Z16
+	VFMADD231PS.BCST  20(R8), Z16, Z19
+	VMOVUPS           384(DX), Z16
+	VMULPS.BCST       24(R8), Z16, Z21
+	VBROADCASTSS      24(BX), Z22
+	VFNMADD231PS.BCST 24(BX), Z21, Z16
+	VFMADD231PS.BCST  24(R8), Z16, Z21
+	VMOVUPS           448(DX), Z16
+	VMULPS.BCST       28(R8), Z16, Z23
+	VBROADCASTSS      28(BX), Z24
+	VFNMADD231PS.BCST 28(BX), Z23, Z16
+	VFMADD231PS.BCST  28(R8), Z16, Z23
+	VADDPS            Z4, Z6, Z16
+	VADDPS            Z0, Z2, Z25
+	VADDPS            Z25, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z6, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z7, Z25, Z26
+	VMOVUPS           Z26, (DI)
+	VCMPPS            $0x00, Z16, Z25, K1
+	VRNDSCALEPS       $0x08, Z4, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z5, Z25, Z26
+	VMOVUPS           Z26, 64(DI)
+	VCMPPS            $0x00, Z16, Z25, K2
+	VRNDSCALEPS       $0x08, Z2, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z3, Z25, Z26
+	VMOVUPS           Z26, 128(DI)
+	VCMPPS            $0x00, Z16, Z25, K3
+	VRNDSCALEPS       $0x08, Z0, Z16
+	VMAXPS            Z16, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z1, Z25, Z26
+	VMOVUPS           Z26, 192(DI)
+	VCMPPS            $0x00, Z16, Z25, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z18, Z7
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VMOVUPS      Z17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4520,7 +4378,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4683,7 +4542,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4869,78 +4729,76 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
@@ -4949,7 +4807,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -4959,7 +4817,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -4969,7 +4827,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -4979,7 +4837,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -4991,82 +4849,78 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z8, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VMOVNTPS     Z17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -5075,7 +4929,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -5085,7 +4939,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -5095,7 +4949,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z9, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -5105,7 +4959,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z8, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -5237,7 +5091,7 @@ TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -5514,198 +5368,189 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z16
-	VBROADCASTSS (R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFMADD231PS  Z17, Z16, Z3
-	VMOVUPS      64(DX), Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z2
-	VFMADD231PS  Z17, Z16, Z2
-	VMOVUPS      128(DX), Z16
-	VBROADCASTSS 4(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFMADD231PS  Z17, Z16, Z1
-	VMOVUPS      192(DX), Z16
-	VMULPS       Z17, Z16, Z18
-	VFNMADD231PS Z19, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFMADD231PS  Z17, Z16, Z0
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  (R8), Z0, Z4
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R8), Z0, Z2
 
 short2ahead:
-	VMOVUPS      256(DX), Z16
-	VBROADCASTSS 8(R8), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(BX), Z19
-	VFNMADD231PS Z19, Z18, Z16
-	VFMADD231PS  Z17, Z16, Z18
-	VMOVUPS      320(DX), Z16
-	VMULPS       Z17, Z16, Z20
-	VFNMADD231PS Z19, Z20, Z16
-	VFMADD231PS  Z17, Z16, Z20
-	VMOVUPS      384(DX), Z16
-	VBROADCASTSS 12(R8), Z17
-	VMULPS       Z17, Z16, Z19
-	VBROADCASTSS 12(BX), Z21
-	VFNMADD231PS Z21, Z19, Z16
-	VFMADD231PS  Z17, Z16, Z19
-	VMOVUPS      448(DX), Z16
-	VMULPS       Z17, Z16, Z22
-	VFNMADD231PS Z21, Z22, Z16
-	VFMADD231PS  Z17, Z16, Z22
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z3, Z16
-	VBROADCASTSS (R9), Z17
-	VPSUBD       Z17, Z15, Z21
-	VCVTDQ2PS    Z21, Z21
-	VMAXPS       Z16, Z21, Z23
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z17
-	VMINPS       Z23, Z17, Z23
-	VBROADCASTSS (BX), Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z24, Z23, Z25
-	VMOVUPS      Z25, (DI)
-	VCMPPS       $0x00, Z16, Z23, K1
-	VRNDSCALEPS  $0x08, Z2, Z16
-	VMAXPS       Z16, Z21, Z21
-	VMINPS       Z21, Z17, Z21
-	VFMADD213PS  Z13, Z21, Z24
-	VMOVUPS      Z24, 64(DI)
-	VCMPPS       $0x00, Z16, Z21, K2
-	VRNDSCALEPS  $0x08, Z1, Z16
-	VBROADCASTSS 4(R9), Z17
-	VPSUBD       Z17, Z15, Z21
-	VCVTDQ2PS    Z21, Z21
-	VMAXPS       Z16, Z21, Z23
-	VPSUBD       Z17, Z14, Z17
-	VCVTDQ2PS    Z17, Z17
-	VMINPS       Z23, Z17, Z23
-	VBROADCASTSS 4(BX), Z24
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z24, Z23, Z25
-	VMOVUPS      Z25, 128(DI)
-	VCMPPS       $0x00, Z16, Z23, K3
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z21, Z21
-	VMINPS       Z21, Z17, Z21
-	VFMADD213PS  Z13, Z21, Z24
-	VMOVUPS      Z24, 192(DI)
-	VCMPPS       $0x00, Z16, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VMOVAPS      Z18, Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z22, Z0
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMAXPS            Z0, Z20, Z21
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMINPS            Z21, Z19, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z21, Z22
+	VMOVUPS           Z22, (DI)
+	VCMPPS            $0x00, Z0, Z21, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z20, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z20, Z19
+	VMOVUPS           Z19, 64(DI)
+	VCMPPS            $0x00, Z0, Z20, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      4(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMAXPS            Z0, Z20, Z21
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMINPS            Z21, Z19, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  4(BX), Z21, Z22
+	VMOVUPS           Z22, 128(DI)
+	VCMPPS            $0x00, Z0, Z21, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z20, Z20
+	VMINPS            Z20, Z19, Z20
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  4(BX), Z20, Z19
+	VMOVUPS           Z19, 192(DI)
+	VCMPPS            $0x00, Z0, Z20, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z7
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z6
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z5
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z4
-	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z10, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VMOVUPS      Z17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z9
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -5721,230 +5566,211 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z24
-	VBROADCASTSS (R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS (BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z20
-	VFMADD231PS  Z25, Z24, Z20
-	VMOVUPS      64(DX), Z24
-	VBROADCASTSS 4(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 4(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z21
-	VFMADD231PS  Z25, Z24, Z21
-	VMOVUPS      128(DX), Z24
-	VBROADCASTSS 8(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 8(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z22
-	VFMADD231PS  Z25, Z24, Z22
-	VMOVUPS      192(DX), Z24
-	VBROADCASTSS 12(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 12(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VMOVAPS      Z26, Z23
-	VFMADD231PS  Z25, Z24, Z23
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z20
+	VMULPS.BCST       (R8), Z20, Z21
+	VFNMADD231PS.BCST (BX), Z21, Z20
+	VMOVAPS           Z21, Z16
+	VFMADD231PS.BCST  (R8), Z20, Z16
+	VMOVUPS           64(DX), Z20
+	VMULPS.BCST       4(R8), Z20, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z20
+	VMOVAPS           Z21, Z17
+	VFMADD231PS.BCST  4(R8), Z20, Z17
+	VMOVUPS           128(DX), Z20
+	VMULPS.BCST       8(R8), Z20, Z21
+	VFNMADD231PS.BCST 8(BX), Z21, Z20
+	VMOVAPS           Z21, Z18
+	VFMADD231PS.BCST  8(R8), Z20, Z18
+	VMOVUPS           192(DX), Z20
+	VMULPS.BCST       12(R8), Z20, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z20
+	VMOVAPS           Z21, Z19
+	VFMADD231PS.BCST  12(R8), Z20, Z19
 
 short4ahead:
-	VMOVUPS      256(DX), Z24
-	VBROADCASTSS 16(R8), Z25
-	VMULPS       Z25, Z24, Z26
-	VBROADCASTSS 16(BX), Z27
-	VFNMADD231PS Z27, Z26, Z24
-	VFMADD231PS  Z25, Z24, Z26
-	VMOVUPS      320(DX), Z24
-	VBROADCASTSS 20(R8), Z25
-	VMULPS       Z25, Z24, Z27
-	VBROADCASTSS 20(BX), Z28
-	VFNMADD231PS Z28, Z27, Z24
-	VFMADD231PS  Z25, Z24, Z27
-	VMOVUPS      384(DX), Z24
-	VBROADCASTSS 24(R8), Z25
-	VMULPS       Z25, Z24, Z28
-	VBROADCASTSS 24(BX), Z29
-	VFNMADD231PS Z29, Z28, Z24
-	VFMADD231PS  Z25, Z24, Z28
-	VMOVUPS      448(DX), Z24
-	VBROADCASTSS 28(R8), Z25
-	VMULPS       Z25, Z24, Z29
-	VBROADCASTSS 28(BX), Z30
-	VFNMADD231PS Z30, Z29, Z24
-	VFMADD231PS  Z25, Z24, Z29
-	VADDPS       Z21, Z20, Z24
-	VADDPS       Z23, Z22, Z25
-	VADDPS       Z25, Z24, Z24
-	VCMPPS       $0x03, Z24, Z24, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z20, Z24
-	VBROADCASTSS (R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS (BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VMOVUPS      Z25, (DI)
-	VCMPPS       $0x00, Z24, Z30, K1
-	VRNDSCALEPS  $0x08, Z21, Z24
-	VBROADCASTSS 4(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 4(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VMOVUPS      Z25, 64(DI)
-	VCMPPS       $0x00, Z24, Z30, K2
-	VRNDSCALEPS  $0x08, Z22, Z24
-	VBROADCASTSS 8(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 8(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VMOVUPS      Z25, 128(DI)
-	VCMPPS       $0x00, Z24, Z30, K3
-	VRNDSCALEPS  $0x08, Z23, Z24
-	VBROADCASTSS 12(R9), Z25
-	VPSUBD       Z25, Z15, Z30
-	VCVTDQ2PS    Z30, Z30
-	VMAXPS       Z24, Z30, Z30
-	VPSUBD       Z25, Z14, Z25
-	VCVTDQ2PS    Z25, Z25
-	VMINPS       Z30, Z25, Z30
-	VBROADCASTSS 12(BX), Z25
-	VFMADD213PS  Z13, Z30, Z25
-	VMOVUPS      Z25, 192(DI)
-	VCMPPS       $0x00, Z24, Z30, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z24
-	VMOVUPS      Z24, (SI)
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	VMOVAPS      Z29, Z23
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z20
+	VMULPS.BCST       16(R8), Z20, Z21
+	VFNMADD231PS.BCST 16(BX), Z21, Z20
+	VFMADD231PS.BCST  16(R8), Z20, Z21
+	VMOVUPS           320(DX), Z20
+	VMULPS.BCST       20(R8), Z20, Z22
+	VFNMADD231PS.BCST 20(BX), Z22, Z20
+	VFMADD231PS.BCST  20(R8), Z20, Z22
+	VMOVUPS           384(DX), Z20
+	VMULPS.BCST       24(R8), Z20, Z23
+	VFNMADD231PS.BCST 24(BX), Z23, Z20
+	VFMADD231PS.BCST  24(R8), Z20, Z23
+	VMOVUPS           448(DX), Z20
+	VMULPS.BCST       28(R8), Z20, Z24
+	VFNMADD231PS.BCST 28(BX), Z24, Z20
+	VFMADD231PS.BCST  28(R8), Z20, Z24
+	VADDPS            Z17, Z16, Z20
+	VADDPS            Z19, Z18, Z25
+	VADDPS            Z25, Z20, Z20
+	VCMPPS            $0x03, Z20, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z16, Z20
+	VBROADCASTSS      (R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z26, Z25
+	VMOVUPS           Z25, (DI)
+	VCMPPS            $0x00, Z20, Z26, K1
+	VRNDSCALEPS       $0x08, Z17, Z20
+	VBROADCASTSS      4(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  4(BX), Z26, Z25
+	VMOVUPS           Z25, 64(DI)
+	VCMPPS            $0x00, Z20, Z26, K2
+	VRNDSCALEPS       $0x08, Z18, Z20
+	VBROADCASTSS      8(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  8(BX), Z26, Z25
+	VMOVUPS           Z25, 128(DI)
+	VCMPPS            $0x00, Z20, Z26, K3
+	VRNDSCALEPS       $0x08, Z19, Z20
+	VBROADCASTSS      12(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z20, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  12(BX), Z26, Z25
+	VMOVUPS           Z25, 192(DI)
+	VCMPPS            $0x00, Z20, Z26, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z20
+	VMOVUPS           Z20, (SI)
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	VMOVAPS           Z24, Z19
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 4(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 8(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VBROADCASTSS 12(R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VMOVUPS      (DX), Z20
-	VMULPS       Z7, Z20, Z21
-	VFNMADD231PS Z11, Z21, Z20
-	VFMADD231PS  Z7, Z20, Z21
-	VMOVUPS      64(DX), Z20
-	VMULPS       Z6, Z20, Z22
-	VFNMADD231PS Z10, Z22, Z20
-	VFMADD231PS  Z6, Z20, Z22
-	VMOVUPS      128(DX), Z20
-	VMULPS       Z5, Z20, Z23
-	VFNMADD231PS Z9, Z23, Z20
-	VFMADD231PS  Z5, Z20, Z23
-	VMOVUPS      192(DX), Z20
-	VMULPS       Z4, Z20, Z24
-	VFNMADD231PS Z8, Z24, Z20
-	VFMADD231PS  Z4, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z20
-	VMINPS       Z20, Z16, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z11, Z20, Z25
-	VMOVUPS      Z25, (DI)
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z20
-	VMINPS       Z20, Z17, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z10, Z20, Z21
-	VMOVUPS      Z21, 64(DI)
-	VCMPPS       $0x00, Z22, Z20, K2
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z20
-	VMINPS       Z20, Z18, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z9, Z20, Z21
-	VMOVUPS      Z21, 128(DI)
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z20
-	VMINPS       Z20, Z19, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z20, Z21
-	VMOVUPS      Z21, 192(DI)
-	VCMPPS       $0x00, Z24, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      4(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      8(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      12(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VMOVUPS           (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VMOVUPS           64(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z19
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z20
+	VADDPS            Z18, Z17, Z16
+	VADDPS            Z20, Z19, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z16
+	VMINPS            Z16, Z3, Z16
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z16, Z21
+	VMOVUPS           Z21, (DI)
+	VCMPPS            $0x00, Z17, Z16, K1
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z16
+	VMINPS            Z16, Z2, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VMOVUPS           Z17, 64(DI)
+	VCMPPS            $0x00, Z18, Z16, K2
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z16
+	VMINPS            Z16, Z1, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VMOVUPS           Z17, 128(DI)
+	VCMPPS            $0x00, Z19, Z16, K3
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z16
+	VMINPS            Z16, Z0, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VMOVUPS           Z17, 192(DI)
+	VCMPPS            $0x00, Z20, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVUPS           Z16, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -5960,7 +5786,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6164,7 +5991,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6350,128 +6178,126 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z7
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z6
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z5
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z4
-	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z10, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z0, Z17
-	VMOVNTPS     Z17, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z6, Z0
-	VMINPS       Z0, Z4, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z9
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z7
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z6
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z8, Z0
+	VMINPS            Z0, Z6, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z1
-	VMINPS      Z1, Z4, Z1
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z6, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z1
-	VMINPS      Z1, Z4, Z1
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z6, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -6483,150 +6309,146 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 4(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 8(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VBROADCASTSS 12(R9), Z23
-	VPSUBD       Z23, Z15, Z24
-	VCVTDQ2PS    Z24, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VPSUBD       Z23, Z14, Z23
-	VCVTDQ2PS    Z23, Z19
-	VMOVUPS      (DX), Z20
-	VMULPS       Z7, Z20, Z21
-	VFNMADD231PS Z11, Z21, Z20
-	VFMADD231PS  Z7, Z20, Z21
-	VMOVUPS      64(DX), Z20
-	VMULPS       Z6, Z20, Z22
-	VFNMADD231PS Z10, Z22, Z20
-	VFMADD231PS  Z6, Z20, Z22
-	VMOVUPS      128(DX), Z20
-	VMULPS       Z5, Z20, Z23
-	VFNMADD231PS Z9, Z23, Z20
-	VFMADD231PS  Z5, Z20, Z23
-	VMOVUPS      192(DX), Z20
-	VMULPS       Z4, Z20, Z24
-	VFNMADD231PS Z8, Z24, Z20
-	VFMADD231PS  Z4, Z20, Z24
-	VADDPS       Z22, Z21, Z20
-	VADDPS       Z24, Z23, Z25
-	VADDPS       Z25, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z20
-	VMINPS       Z20, Z16, Z20
-	VMOVAPS      Z13, Z25
-	VFMADD231PS  Z11, Z20, Z25
-	VMOVNTPS     Z25, (DI)
-	VCMPPS       $0x00, Z21, Z20, K1
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z20
-	VMINPS       Z20, Z17, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z10, Z20, Z21
-	VMOVNTPS     Z21, 64(DI)
-	VCMPPS       $0x00, Z22, Z20, K2
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z20
-	VMINPS       Z20, Z18, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z9, Z20, Z21
-	VMOVNTPS     Z21, 128(DI)
-	VCMPPS       $0x00, Z23, Z20, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z0, Z20
-	VMINPS       Z20, Z19, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z20, Z21
-	VMOVNTPS     Z21, 192(DI)
-	VCMPPS       $0x00, Z24, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVNTPS     Z20, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      4(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      8(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      12(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z0
+	VMOVUPS           (DX), Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z16
+	VFMADD231PS.BCST  (R8), Z16, Z17
+	VMOVUPS           64(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z19
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z20
+	VADDPS            Z18, Z17, Z16
+	VADDPS            Z20, Z19, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z16
+	VMINPS            Z16, Z3, Z16
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z16, Z21
+	VMOVNTPS          Z21, (DI)
+	VCMPPS            $0x00, Z17, Z16, K1
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z16
+	VMINPS            Z16, Z2, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VMOVNTPS          Z17, 64(DI)
+	VCMPPS            $0x00, Z18, Z16, K2
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z16
+	VMINPS            Z16, Z1, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VMOVNTPS          Z17, 128(DI)
+	VCMPPS            $0x00, Z19, Z16, K3
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VMAXPS            Z20, Z4, Z16
+	VMINPS            Z16, Z0, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VMOVNTPS          Z17, 192(DI)
+	VCMPPS            $0x00, Z20, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z16
+	VMOVNTPS          Z16, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z20
-	VDIVPS      Z11, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z3, Z21
-	VMINPS      Z21, Z16, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z11, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VMOVUPS     Z22, (DI)
-	VCMPPS      $0x00, Z20, Z21, K1
-	VMOVUPS     64(DX), Z20
-	VDIVPS      Z10, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z2, Z21
-	VMINPS      Z21, Z17, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z10, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VMOVUPS     Z22, 64(DI)
-	VCMPPS      $0x00, Z20, Z21, K2
-	VMOVUPS     128(DX), Z20
-	VDIVPS      Z9, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z1, Z21
-	VMINPS      Z21, Z18, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z9, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VMOVUPS     Z22, 128(DI)
-	VCMPPS      $0x00, Z20, Z21, K3
-	VMOVUPS     192(DX), Z20
-	VDIVPS      Z8, Z20, Z20
-	VRNDSCALEPS $0x08, Z20, Z20
-	VMAXPS      Z20, Z0, Z21
-	VMINPS      Z21, Z19, Z21
-	VADDPS      Z13, Z21, Z22
-	VMULPS      Z8, Z22, Z22
-	VADDPS      Z13, Z22, Z22
-	VMOVUPS     Z22, 192(DI)
-	VCMPPS      $0x00, Z20, Z21, K4
+	VMOVUPS     (DX), Z16
+	VDIVPS      Z11, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z7, Z17
+	VMINPS      Z17, Z3, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST (BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VMOVUPS     Z18, (DI)
+	VCMPPS      $0x00, Z16, Z17, K1
+	VMOVUPS     64(DX), Z16
+	VDIVPS      Z10, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z6, Z17
+	VMINPS      Z17, Z2, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 4(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VMOVUPS     Z18, 64(DI)
+	VCMPPS      $0x00, Z16, Z17, K2
+	VMOVUPS     128(DX), Z16
+	VDIVPS      Z9, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z1, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 8(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VMOVUPS     Z18, 128(DI)
+	VCMPPS      $0x00, Z16, Z17, K3
+	VMOVUPS     192(DX), Z16
+	VDIVPS      Z8, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z16
+	VMAXPS      Z16, Z4, Z17
+	VMINPS      Z17, Z0, Z17
+	VADDPS      Z13, Z17, Z18
+	VMULPS.BCST 12(BX), Z18, Z18
+	VADDPS      Z13, Z18, Z18
+	VMOVUPS     Z18, 192(DI)
+	VCMPPS      $0x00, Z16, Z17, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z20
-	VMOVUPS     Z20, (SI)
+	VMOVDQU8.Z  Z12, K1, Z16
+	VMOVUPS     Z16, (SI)
 	JMP         short4back
 
 lanerare:
@@ -6790,7 +6612,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 28
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -7093,206 +6915,189 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z5
-	VFMADD231PS  Z16, Z0, Z5
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFMADD231PS  Z16, Z0, Z2
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFNMADD231PS Z18, Z1, Z0
-	VFMADD231PS  Z16, Z0, Z1
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R9), Z16
-	VSUBPS       Z16, Z0, Z0
-	VBROADCASTSS 12(R8), Z18
-	VMULPS       Z18, Z0, Z19
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z18, Z0, Z16
-	VFNMADD231PS Z20, Z16, Z0
-	VFMADD231PS  Z18, Z0, Z16
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VBROADCASTSS (BX), Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z20, Z18, Z21
-	VBROADCASTSS (R9), Z22
-	VADDPS       Z22, Z21, Z21
-	VMOVUPS      Z21, (DI)
-	VCMPPS       $0x00, Z0, Z18, K1
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z20
-	VADDPS       Z22, Z20, Z20
-	VMOVUPS      Z20, 64(DI)
-	VCMPPS       $0x00, Z0, Z18, K2
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VBROADCASTSS 4(BX), Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z20, Z18, Z21
-	VBROADCASTSS 4(R9), Z22
-	VADDPS       Z22, Z21, Z21
-	VMOVUPS      Z21, 128(DI)
-	VCMPPS       $0x00, Z0, Z18, K3
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VMAXPS       Z0, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z20
-	VADDPS       Z22, Z20, Z20
-	VMOVUPS      Z20, 192(DI)
-	VCMPPS       $0x00, Z0, Z18, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z17, Z5
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z5, Z16
+	VADDPS.BCST       4(R9), Z16, Z16
+	VMOVUPS           Z16, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z5, Z16
+	VADDPS.BCST       4(R9), Z16, Z16
+	VMOVUPS           Z16, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z7
-	VBROADCASTSS 4(R9), Z6
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z7, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -7308,226 +7113,191 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z20
-	VBROADCASTSS (R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS (R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z16
-	VFMADD231PS  Z21, Z20, Z16
-	VMOVUPS      64(DX), Z20
-	VBROADCASTSS 4(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 4(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFMADD231PS  Z21, Z20, Z17
-	VMOVUPS      128(DX), Z20
-	VBROADCASTSS 8(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 8(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z18
-	VFMADD231PS  Z21, Z20, Z18
-	VMOVUPS      192(DX), Z20
-	VBROADCASTSS 12(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 12(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFMADD231PS  Z21, Z20, Z19
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  12(R8), Z0, Z4
 
 short4ahead:
-	VMOVUPS      256(DX), Z20
-	VBROADCASTSS 16(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 16(R8), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(BX), Z23
-	VFNMADD231PS Z23, Z22, Z20
-	VFMADD231PS  Z21, Z20, Z22
-	VMOVUPS      320(DX), Z20
-	VBROADCASTSS 20(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 20(R8), Z21
-	VMULPS       Z21, Z20, Z23
-	VBROADCASTSS 20(BX), Z24
-	VFNMADD231PS Z24, Z23, Z20
-	VFMADD231PS  Z21, Z20, Z23
-	VMOVUPS      384(DX), Z20
-	VBROADCASTSS 24(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 24(R8), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 24(BX), Z25
-	VFNMADD231PS Z25, Z24, Z20
-	VFMADD231PS  Z21, Z20, Z24
-	VMOVUPS      448(DX), Z20
-	VBROADCASTSS 28(R9), Z21
-	VSUBPS       Z21, Z20, Z20
-	VBROADCASTSS 28(R8), Z21
-	VMULPS       Z21, Z20, Z25
-	VBROADCASTSS 28(BX), Z26
-	VFNMADD231PS Z26, Z25, Z20
-	VFMADD231PS  Z21, Z20, Z25
-	VADDPS       Z17, Z16, Z20
-	VADDPS       Z19, Z18, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS (BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS (R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VMOVUPS      Z26, (DI)
-	VCMPPS       $0x00, Z20, Z21, K1
-	VRNDSCALEPS  $0x08, Z17, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 4(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 4(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VMOVUPS      Z26, 64(DI)
-	VCMPPS       $0x00, Z20, Z21, K2
-	VRNDSCALEPS  $0x08, Z18, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 8(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 8(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VMOVUPS      Z26, 128(DI)
-	VCMPPS       $0x00, Z20, Z21, K3
-	VRNDSCALEPS  $0x08, Z19, Z20
-	VMAXPS       Z20, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VBROADCASTSS 12(BX), Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VBROADCASTSS 12(R9), Z27
-	VADDPS       Z27, Z26, Z26
-	VMOVUPS      Z26, 192(DI)
-	VCMPPS       $0x00, Z20, Z21, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z20
-	VMOVUPS      Z20, (SI)
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z17, Z18
+	VADDPS.BCST       (R9), Z18, Z18
+	VMOVUPS           Z18, (DI)
+	VCMPPS            $0x00, Z0, Z17, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(BX), Z17, Z18
+	VADDPS.BCST       4(R9), Z18, Z18
+	VMOVUPS           Z18, 64(DI)
+	VCMPPS            $0x00, Z0, Z17, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VADDPS.BCST       8(R9), Z18, Z18
+	VMOVUPS           Z18, 128(DI)
+	VCMPPS            $0x00, Z0, Z17, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  12(BX), Z17, Z18
+	VADDPS.BCST       12(R9), Z18, Z18
+	VMOVUPS           Z18, 192(DI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VBROADCASTSS 8(R9), Z1
-	VBROADCASTSS 12(R9), Z0
-	VMOVUPS      (DX), Z16
-	VSUBPS       Z3, Z16, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z11, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VMOVUPS      64(DX), Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z6, Z16, Z18
-	VFNMADD231PS Z10, Z18, Z16
-	VFMADD231PS  Z6, Z16, Z18
-	VMOVUPS      128(DX), Z16
-	VSUBPS       Z1, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z9, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VMOVUPS      192(DX), Z16
-	VSUBPS       Z0, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z8, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z11, Z16, Z21
-	VADDPS       Z3, Z21, Z21
-	VMOVUPS      Z21, (DI)
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z10, Z16, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVUPS      Z17, 64(DI)
-	VCMPPS       $0x00, Z18, Z16, K2
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z9, Z16, Z17
-	VADDPS       Z1, Z17, Z17
-	VMOVUPS      Z17, 128(DI)
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z8, Z16, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 192(DI)
-	VCMPPS       $0x00, Z20, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVUPS      Z16, (SI)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -7543,7 +7313,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7731,7 +7502,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7933,133 +7705,129 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS 4(R8), Z8
-	VBROADCASTSS (R9), Z7
-	VBROADCASTSS 4(R9), Z6
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z10, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z7, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z6, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
-	VADDPS      Z6, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z6, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
-	VADDPS      Z6, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
@@ -8070,146 +7838,138 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS 4(BX), Z10
-	VBROADCASTSS 8(BX), Z9
-	VBROADCASTSS 12(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VBROADCASTSS 8(R8), Z5
-	VBROADCASTSS 12(R8), Z4
-	VBROADCASTSS (R9), Z3
-	VBROADCASTSS 4(R9), Z2
-	VBROADCASTSS 8(R9), Z1
-	VBROADCASTSS 12(R9), Z0
-	VMOVUPS      (DX), Z16
-	VSUBPS       Z3, Z16, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z11, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VMOVUPS      64(DX), Z16
-	VSUBPS       Z2, Z16, Z16
-	VMULPS       Z6, Z16, Z18
-	VFNMADD231PS Z10, Z18, Z16
-	VFMADD231PS  Z6, Z16, Z18
-	VMOVUPS      128(DX), Z16
-	VSUBPS       Z1, Z16, Z16
-	VMULPS       Z5, Z16, Z19
-	VFNMADD231PS Z9, Z19, Z16
-	VFMADD231PS  Z5, Z16, Z19
-	VMOVUPS      192(DX), Z16
-	VSUBPS       Z0, Z16, Z16
-	VMULPS       Z4, Z16, Z20
-	VFNMADD231PS Z8, Z20, Z16
-	VFMADD231PS  Z4, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z11, Z16, Z21
-	VADDPS       Z3, Z21, Z21
-	VMOVNTPS     Z21, (DI)
-	VCMPPS       $0x00, Z17, Z16, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z10, Z16, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVNTPS     Z17, 64(DI)
-	VCMPPS       $0x00, Z18, Z16, K2
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z9, Z16, Z17
-	VADDPS       Z1, Z17, Z17
-	VMOVNTPS     Z17, 128(DI)
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z8, Z16, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVNTPS     Z17, 192(DI)
-	VCMPPS       $0x00, Z20, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z16
-	VMOVNTPS     Z16, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z11
+	VBROADCASTSS      4(BX), Z10
+	VBROADCASTSS      8(BX), Z9
+	VBROADCASTSS      12(BX), Z8
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z16
-	VSUBPS      Z3, Z16, Z16
-	VDIVPS      Z11, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z11, Z18, Z18
-	VADDPS      Z3, Z18, Z18
-	VMOVUPS     Z18, (DI)
-	VCMPPS      $0x00, Z16, Z17, K1
-	VMOVUPS     64(DX), Z16
-	VSUBPS      Z2, Z16, Z16
-	VDIVPS      Z10, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z10, Z18, Z18
-	VADDPS      Z2, Z18, Z18
-	VMOVUPS     Z18, 64(DI)
-	VCMPPS      $0x00, Z16, Z17, K2
-	VMOVUPS     128(DX), Z16
-	VSUBPS      Z1, Z16, Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z9, Z18, Z18
-	VADDPS      Z1, Z18, Z18
-	VMOVUPS     Z18, 128(DI)
-	VCMPPS      $0x00, Z16, Z17, K3
-	VMOVUPS     192(DX), Z16
-	VSUBPS      Z0, Z16, Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z15, Z17
-	VMINPS      Z17, Z14, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS      Z8, Z18, Z18
-	VADDPS      Z0, Z18, Z18
-	VMOVUPS     Z18, 192(DI)
-	VCMPPS      $0x00, Z16, Z17, K4
+	VMOVUPS     (DX), Z0
+	VSUBPS.BCST (R9), Z0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VMOVUPS     64(DX), Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VMOVUPS     128(DX), Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VMOVUPS     192(DX), Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z16
-	VMOVUPS     Z16, (SI)
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
 	JMP         short4back
 
 lanerare:
@@ -8349,7 +8109,7 @@ TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8652,177 +8412,172 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z8
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z7
-	VFMADD231PS  Z1, Z0, Z7
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VMOVAPS      Z2, Z6
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z5
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z4
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VMOVAPS      Z2, Z3
-	VFMADD231PS  Z1, Z0, Z3
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z10
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z7
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z16, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z18
-	VBROADCASTSS 12(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z20
-	VFNMADD231PS Z19, Z20, Z0
-	VFMADD231PS  Z1, Z0, Z20
-	VADDPS       Z6, Z7, Z0
-	VADDPS       Z3, Z4, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z1, Z21
-	VMOVUPS      Z21, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z8, Z1, Z21
-	VMOVUPS      Z21, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z1, Z21
-	VMOVUPS      Z21, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z5, Z1, Z21
-	VMOVUPS      Z21, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z17, Z6
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z16, Z8
-	VMOVAPS      Z19, Z5
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z16
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z5, Z6, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z10, Z18, Z19
+	VMOVUPS           Z19, (DI)
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z10, Z18, Z19
+	VMOVUPS           Z19, 64(DI)
+	VCMPPS            $0x00, Z0, Z18, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z7, Z18, Z19
+	VMOVUPS           Z19, 128(DI)
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS       Z7, Z18, Z19
+	VMOVUPS           Z19, 192(DI)
+	VCMPPS            $0x00, Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z16, Z7
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -8837,191 +8592,180 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z4
-	VFNMADD231PS Z4, Z21, Z19
-	VMOVAPS      Z21, Z3
-	VFMADD231PS  Z20, Z19, Z3
-	VMOVUPS      64(DX), Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z2
-	VFNMADD231PS Z2, Z21, Z19
-	VMOVAPS      Z21, Z1
-	VFMADD231PS  Z20, Z19, Z1
-	VMOVUPS      128(DX), Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z0
-	VFNMADD231PS Z0, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VMOVUPS      192(DX), Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z17
-	VFNMADD231PS Z17, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VBROADCASTSS      (BX), Z8
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VMOVAPS           Z16, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VBROADCASTSS      4(BX), Z6
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VBROADCASTSS      8(BX), Z4
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VBROADCASTSS      12(BX), Z2
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFMADD231PS.BCST  12(R8), Z0, Z1
 
 short4ahead:
-	VMOVUPS      256(DX), Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VMOVUPS      320(DX), Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 20(BX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VMOVUPS      384(DX), Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z25
-	VBROADCASTSS 24(BX), Z26
-	VFNMADD231PS Z26, Z25, Z19
-	VFMADD231PS  Z20, Z19, Z25
-	VMOVUPS      448(DX), Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z27
-	VBROADCASTSS 28(BX), Z28
-	VFNMADD231PS Z28, Z27, Z19
-	VFMADD231PS  Z20, Z19, Z27
-	VADDPS       Z1, Z3, Z19
-	VADDPS       Z18, Z16, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z3, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z4, Z20, Z29
-	VMOVUPS      Z29, (DI)
-	VCMPPS       $0x00, Z19, Z20, K1
-	VRNDSCALEPS  $0x08, Z1, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z2, Z20, Z29
-	VMOVUPS      Z29, 64(DI)
-	VCMPPS       $0x00, Z19, Z20, K2
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z0, Z20, Z29
-	VMOVUPS      Z29, 128(DI)
-	VCMPPS       $0x00, Z19, Z20, K3
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z29
-	VFMADD231PS  Z17, Z20, Z29
-	VMOVUPS      Z29, 192(DI)
-	VCMPPS       $0x00, Z19, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z21, Z3
-	VMOVAPS      Z23, Z1
-	VMOVAPS      Z25, Z16
-	VMOVAPS      Z27, Z18
-	VMOVAPS      Z22, Z4
-	VMOVAPS      Z24, Z2
-	VMOVAPS      Z26, Z0
-	VMOVAPS      Z28, Z17
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z16
+	VBROADCASTSS      16(BX), Z17
+	VFNMADD231PS.BCST 16(BX), Z16, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z16
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z18
+	VBROADCASTSS      20(BX), Z19
+	VFNMADD231PS.BCST 20(BX), Z18, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z18
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z20
+	VBROADCASTSS      24(BX), Z21
+	VFNMADD231PS.BCST 24(BX), Z20, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z20
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z22
+	VBROADCASTSS      28(BX), Z23
+	VFNMADD231PS.BCST 28(BX), Z22, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z22
+	VADDPS            Z5, Z7, Z0
+	VADDPS            Z1, Z3, Z24
+	VADDPS            Z24, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z8, Z24, Z25
+	VMOVUPS           Z25, (DI)
+	VCMPPS            $0x00, Z0, Z24, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z6, Z24, Z25
+	VMOVUPS           Z25, 64(DI)
+	VCMPPS            $0x00, Z0, Z24, K2
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z4, Z24, Z25
+	VMOVUPS           Z25, 128(DI)
+	VCMPPS            $0x00, Z0, Z24, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z24
+	VMINPS            Z24, Z14, Z24
+	VMOVAPS           Z13, Z25
+	VFMADD231PS       Z2, Z24, Z25
+	VMOVUPS           Z25, 192(DI)
+	VCMPPS            $0x00, Z0, Z24, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z18, Z5
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z17, Z8
+	VMOVAPS           Z19, Z6
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VMOVUPS      Z16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -9036,7 +8780,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9230,7 +8975,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9413,77 +9159,75 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
@@ -9492,7 +9236,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -9502,7 +9246,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -9512,7 +9256,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -9522,7 +9266,7 @@ short2rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -9533,81 +9277,77 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VMOVNTPS     Z16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z9, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -9616,7 +9356,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -9626,7 +9366,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -9636,7 +9376,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z10, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -9646,7 +9386,7 @@ short4rare:
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z9, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -9775,7 +9515,7 @@ TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -10083,196 +9823,187 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFMADD231PS  Z16, Z0, Z4
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFMADD231PS  Z16, Z0, Z3
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFMADD231PS  Z16, Z0, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFMADD231PS  Z16, Z0, Z1
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  (R8), Z0, Z5
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  4(R8), Z0, Z3
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFNMADD231PS Z18, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z16, Z0, Z19
-	VFNMADD231PS Z18, Z19, Z0
-	VFMADD231PS  Z16, Z0, Z19
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(BX), Z20
-	VFNMADD231PS Z20, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z16, Z0, Z21
-	VFNMADD231PS Z20, Z21, Z0
-	VFMADD231PS  Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z22
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z22, Z16, Z22
-	VBROADCASTSS (BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z22, Z24
-	VMOVUPS      Z24, (DI)
-	VCMPPS       $0x00, Z0, Z22, K1
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z20, Z20
-	VMINPS       Z20, Z16, Z20
-	VFMADD213PS  Z13, Z20, Z23
-	VMOVUPS      Z23, 64(DI)
-	VCMPPS       $0x00, Z0, Z20, K2
-	VRNDSCALEPS  $0x08, Z2, Z0
-	VBROADCASTSS 4(R9), Z16
-	VPSUBD       Z16, Z15, Z20
-	VCVTDQ2PS    Z20, Z20
-	VMAXPS       Z0, Z20, Z22
-	VPSUBD       Z16, Z14, Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z22, Z16, Z22
-	VBROADCASTSS 4(BX), Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z23, Z22, Z24
-	VMOVUPS      Z24, 128(DI)
-	VCMPPS       $0x00, Z0, Z22, K3
-	VRNDSCALEPS  $0x08, Z1, Z0
-	VMAXPS       Z0, Z20, Z20
-	VMINPS       Z20, Z16, Z20
-	VFMADD213PS  Z13, Z20, Z23
-	VMOVUPS      Z23, 192(DI)
-	VCMPPS       $0x00, Z0, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VBROADCASTSS      (R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z20
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VMOVUPS           Z21, (DI)
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z19, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (BX), Z19, Z18
+	VMOVUPS           Z18, 64(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      4(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z19
+	VMAXPS            Z0, Z19, Z20
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMINPS            Z20, Z18, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  4(BX), Z20, Z21
+	VMOVUPS           Z21, 128(DI)
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z19, Z19
+	VMINPS            Z19, Z18, Z19
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(BX), Z19, Z18
+	VMOVUPS           Z18, 192(DI)
+	VCMPPS            $0x00, Z0, Z19, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VMOVUPS      Z16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -10288,228 +10019,209 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z23
-	VBROADCASTSS (R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFMADD231PS  Z24, Z23, Z19
-	VMOVUPS      64(DX), Z23
-	VBROADCASTSS 4(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFMADD231PS  Z24, Z23, Z20
-	VMOVUPS      128(DX), Z23
-	VBROADCASTSS 8(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      192(DX), Z23
-	VBROADCASTSS 12(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFMADD231PS  Z24, Z23, Z22
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VFNMADD231PS.BCST (BX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFMADD231PS.BCST  (R8), Z19, Z0
+	VMOVUPS           64(DX), Z19
+	VMULPS.BCST       4(R8), Z19, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFMADD231PS.BCST  4(R8), Z19, Z16
+	VMOVUPS           128(DX), Z19
+	VMULPS.BCST       8(R8), Z19, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFMADD231PS.BCST  8(R8), Z19, Z17
+	VMOVUPS           192(DX), Z19
+	VMULPS.BCST       12(R8), Z19, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFMADD231PS.BCST  12(R8), Z19, Z18
 
 short4ahead:
-	VMOVUPS      256(DX), Z23
-	VBROADCASTSS 16(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(BX), Z26
-	VFNMADD231PS Z26, Z25, Z23
-	VFMADD231PS  Z24, Z23, Z25
-	VMOVUPS      320(DX), Z23
-	VBROADCASTSS 20(R8), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(BX), Z27
-	VFNMADD231PS Z27, Z26, Z23
-	VFMADD231PS  Z24, Z23, Z26
-	VMOVUPS      384(DX), Z23
-	VBROADCASTSS 24(R8), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(BX), Z28
-	VFNMADD231PS Z28, Z27, Z23
-	VFMADD231PS  Z24, Z23, Z27
-	VMOVUPS      448(DX), Z23
-	VBROADCASTSS 28(R8), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFNMADD231PS Z29, Z28, Z23
-	VFMADD231PS  Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z23
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS (BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VMOVUPS      Z24, (DI)
-	VCMPPS       $0x00, Z23, Z29, K1
-	VRNDSCALEPS  $0x08, Z20, Z23
-	VBROADCASTSS 4(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 4(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VMOVUPS      Z24, 64(DI)
-	VCMPPS       $0x00, Z23, Z29, K2
-	VRNDSCALEPS  $0x08, Z21, Z23
-	VBROADCASTSS 8(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 8(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VMOVUPS      Z24, 128(DI)
-	VCMPPS       $0x00, Z23, Z29, K3
-	VRNDSCALEPS  $0x08, Z22, Z23
-	VBROADCASTSS 12(R9), Z24
-	VPSUBD       Z24, Z15, Z29
-	VCVTDQ2PS    Z29, Z29
-	VMAXPS       Z23, Z29, Z29
-	VPSUBD       Z24, Z14, Z24
-	VCVTDQ2PS    Z24, Z24
-	VMINPS       Z29, Z24, Z29
-	VBROADCASTSS 12(BX), Z24
-	VFMADD213PS  Z13, Z29, Z24
-	VMOVUPS      Z24, 192(DI)
-	VCMPPS       $0x00, Z23, Z29, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z19
+	VMULPS.BCST       16(R8), Z19, Z20
+	VFNMADD231PS.BCST 16(BX), Z20, Z19
+	VFMADD231PS.BCST  16(R8), Z19, Z20
+	VMOVUPS           320(DX), Z19
+	VMULPS.BCST       20(R8), Z19, Z21
+	VFNMADD231PS.BCST 20(BX), Z21, Z19
+	VFMADD231PS.BCST  20(R8), Z19, Z21
+	VMOVUPS           384(DX), Z19
+	VMULPS.BCST       24(R8), Z19, Z22
+	VFNMADD231PS.BCST 24(BX), Z22, Z19
+	VFMADD231PS.BCST  24(R8), Z19, Z22
+	VMOVUPS           448(DX), Z19
+	VMULPS.BCST       28(R8), Z19, Z23
+	VFNMADD231PS.BCST 28(BX), Z23, Z19
+	VFMADD231PS.BCST  28(R8), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z0, Z19
+	VBROADCASTSS      (R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z25, Z24
+	VMOVUPS           Z24, (DI)
+	VCMPPS            $0x00, Z19, Z25, K1
+	VRNDSCALEPS       $0x08, Z16, Z19
+	VBROADCASTSS      4(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  4(BX), Z25, Z24
+	VMOVUPS           Z24, 64(DI)
+	VCMPPS            $0x00, Z19, Z25, K2
+	VRNDSCALEPS       $0x08, Z17, Z19
+	VBROADCASTSS      8(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  8(BX), Z25, Z24
+	VMOVUPS           Z24, 128(DI)
+	VCMPPS            $0x00, Z19, Z25, K3
+	VRNDSCALEPS       $0x08, Z18, Z19
+	VBROADCASTSS      12(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMAXPS            Z19, Z25, Z25
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMINPS            Z25, Z24, Z25
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  12(BX), Z25, Z24
+	VMOVUPS           Z24, 192(DI)
+	VCMPPS            $0x00, Z19, Z25, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VMOVUPS      (DX), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VMOVUPS      64(DX), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VMOVUPS      128(DX), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VMOVUPS      192(DX), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z19
-	VMINPS       Z19, Z0, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z12, Z19, Z24
-	VMOVUPS      Z24, (DI)
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z19
-	VMINPS       Z19, Z16, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z11, Z19, Z20
-	VMOVUPS      Z20, 64(DI)
-	VCMPPS       $0x00, Z21, Z19, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z19
-	VMINPS       Z19, Z17, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z10, Z19, Z20
-	VMOVUPS      Z20, 128(DI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z19
-	VMINPS       Z19, Z18, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z9, Z19, Z20
-	VMOVUPS      Z20, 192(DI)
-	VCMPPS       $0x00, Z23, Z19, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VMOVUPS           Z20, (DI)
+	VCMPPS            $0x00, Z16, Z0, K1
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVUPS           Z16, 64(DI)
+	VCMPPS            $0x00, Z17, Z0, K2
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VMOVUPS           Z16, 128(DI)
+	VCMPPS            $0x00, Z18, Z0, K3
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z1, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VMOVUPS           Z16, 192(DI)
+	VCMPPS            $0x00, Z19, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -10525,7 +10237,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10760,7 +10473,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10943,127 +10657,125 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z8
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z15, Z2
-	VCVTDQ2PS    Z2, Z7
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z6
-	VPSUBD       Z1, Z14, Z1
-	VCVTDQ2PS    Z1, Z5
-	VMOVUPS      (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z0, Z16
-	VMOVNTPS     Z16, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z8, Z0
-	VMINPS       Z0, Z6, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z7, Z0
-	VMINPS       Z0, Z5, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z1
+	VCVTDQ2PS         Z1, Z10
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z9
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z8
+	VPSUBD            Z1, Z14, Z1
+	VCVTDQ2PS         Z1, Z7
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z10, Z0
+	VMINPS            Z0, Z8, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z9, Z0
+	VMINPS            Z0, Z7, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z8, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z8, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z1
-	VMINPS      Z1, Z5, Z1
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z7, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -11074,144 +10786,140 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z19
-	VPSUBD       Z19, Z15, Z20
-	VCVTDQ2PS    Z20, Z4
-	VBROADCASTSS 4(R9), Z20
-	VPSUBD       Z20, Z15, Z21
-	VCVTDQ2PS    Z21, Z3
-	VBROADCASTSS 8(R9), Z21
-	VPSUBD       Z21, Z15, Z22
-	VCVTDQ2PS    Z22, Z2
-	VBROADCASTSS 12(R9), Z22
-	VPSUBD       Z22, Z15, Z23
-	VCVTDQ2PS    Z23, Z1
-	VPSUBD       Z19, Z14, Z19
-	VCVTDQ2PS    Z19, Z0
-	VPSUBD       Z20, Z14, Z20
-	VCVTDQ2PS    Z20, Z16
-	VPSUBD       Z21, Z14, Z21
-	VCVTDQ2PS    Z21, Z17
-	VPSUBD       Z22, Z14, Z22
-	VCVTDQ2PS    Z22, Z18
-	VMOVUPS      (DX), Z19
-	VMULPS       Z8, Z19, Z20
-	VFNMADD231PS Z12, Z20, Z19
-	VFMADD231PS  Z8, Z19, Z20
-	VMOVUPS      64(DX), Z19
-	VMULPS       Z7, Z19, Z21
-	VFNMADD231PS Z11, Z21, Z19
-	VFMADD231PS  Z7, Z19, Z21
-	VMOVUPS      128(DX), Z19
-	VMULPS       Z6, Z19, Z22
-	VFNMADD231PS Z10, Z22, Z19
-	VFMADD231PS  Z6, Z19, Z22
-	VMOVUPS      192(DX), Z19
-	VMULPS       Z5, Z19, Z23
-	VFNMADD231PS Z9, Z23, Z19
-	VFMADD231PS  Z5, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z4, Z19
-	VMINPS       Z19, Z0, Z19
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z12, Z19, Z24
-	VMOVNTPS     Z24, (DI)
-	VCMPPS       $0x00, Z20, Z19, K1
-	VRNDSCALEPS  $0x08, Z21, Z21
-	VMAXPS       Z21, Z3, Z19
-	VMINPS       Z19, Z16, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z11, Z19, Z20
-	VMOVNTPS     Z20, 64(DI)
-	VCMPPS       $0x00, Z21, Z19, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z2, Z19
-	VMINPS       Z19, Z17, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z10, Z19, Z20
-	VMOVNTPS     Z20, 128(DI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z1, Z19
-	VMINPS       Z19, Z18, Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z9, Z19, Z20
-	VMOVNTPS     Z20, 192(DI)
-	VCMPPS       $0x00, Z23, Z19, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
+	VBROADCASTSS      4(R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z7
+	VBROADCASTSS      8(R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      12(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z0, Z14, Z0
+	VCVTDQ2PS         Z0, Z4
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z3
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z2
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z1
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VMAXPS            Z16, Z8, Z0
+	VMINPS            Z0, Z4, Z0
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VMOVNTPS          Z20, (DI)
+	VCMPPS            $0x00, Z16, Z0, K1
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VMAXPS            Z17, Z7, Z0
+	VMINPS            Z0, Z3, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VMOVNTPS          Z16, 64(DI)
+	VCMPPS            $0x00, Z17, Z0, K2
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VMAXPS            Z18, Z6, Z0
+	VMINPS            Z0, Z2, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VMOVNTPS          Z16, 128(DI)
+	VCMPPS            $0x00, Z18, Z0, K3
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VMAXPS            Z19, Z5, Z0
+	VMINPS            Z0, Z1, Z0
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VMOVNTPS          Z16, 192(DI)
+	VCMPPS            $0x00, Z19, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z19
-	VDIVPS      Z12, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z4, Z20
-	VMINPS      Z20, Z0, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z12, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VMOVUPS     Z21, (DI)
-	VCMPPS      $0x00, Z19, Z20, K1
-	VMOVUPS     64(DX), Z19
-	VDIVPS      Z11, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z3, Z20
-	VMINPS      Z20, Z16, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z11, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VMOVUPS     Z21, 64(DI)
-	VCMPPS      $0x00, Z19, Z20, K2
-	VMOVUPS     128(DX), Z19
-	VDIVPS      Z10, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z10, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VMOVUPS     Z21, 128(DI)
-	VCMPPS      $0x00, Z19, Z20, K3
-	VMOVUPS     192(DX), Z19
-	VDIVPS      Z9, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z19
-	VMAXPS      Z19, Z1, Z20
-	VMINPS      Z20, Z18, Z20
-	VADDPS      Z13, Z20, Z21
-	VMULPS      Z9, Z21, Z21
-	VADDPS      Z13, Z21, Z21
-	VMOVUPS     Z21, 192(DI)
-	VCMPPS      $0x00, Z19, Z20, K4
+	VMOVUPS     (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST (BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VMOVUPS     Z17, (DI)
+	VCMPPS      $0x00, Z0, Z16, K1
+	VMOVUPS     64(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z7, Z16
+	VMINPS      Z16, Z3, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 4(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VMOVUPS     Z17, 64(DI)
+	VCMPPS      $0x00, Z0, Z16, K2
+	VMOVUPS     128(DX), Z0
+	VDIVPS      Z10, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z2, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 8(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VMOVUPS     Z17, 128(DI)
+	VCMPPS      $0x00, Z0, Z16, K3
+	VMOVUPS     192(DX), Z0
+	VDIVPS      Z9, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z5, Z16
+	VMINPS      Z16, Z1, Z16
+	VADDPS      Z13, Z16, Z17
+	VMULPS.BCST 12(BX), Z17, Z17
+	VADDPS      Z13, Z17, Z17
+	VMOVUPS     Z17, 192(DI)
+	VCMPPS      $0x00, Z0, Z16, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1
@@ -11377,7 +11085,7 @@ TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 18
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11711,204 +11419,187 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS (BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z6
-	VFMADD231PS  Z2, Z0, Z6
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z2, Z0, Z5
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 4(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z2, Z0, Z4
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFMADD231PS  Z2, Z0, Z3
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R8), Z0, Z10
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  (R8), Z0, Z9
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(R8), Z0, Z8
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VBROADCASTSS 8(BX), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z17, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(R8), Z17
-	VMULPS       Z17, Z0, Z18
-	VBROADCASTSS 12(BX), Z19
-	VFNMADD231PS Z19, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z17, Z0, Z2
-	VFNMADD231PS Z19, Z2, Z0
-	VFMADD231PS  Z17, Z0, Z2
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS (BX), Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z19, Z17, Z20
-	VBROADCASTSS (R9), Z21
-	VADDPS       Z21, Z20, Z20
-	VMOVUPS      Z20, (DI)
-	VCMPPS       $0x00, Z0, Z17, K1
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z19
-	VADDPS       Z21, Z19, Z19
-	VMOVUPS      Z19, 64(DI)
-	VCMPPS       $0x00, Z0, Z17, K2
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VBROADCASTSS 4(BX), Z19
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z19, Z17, Z20
-	VBROADCASTSS 4(R9), Z21
-	VADDPS       Z21, Z20, Z20
-	VMOVUPS      Z20, 128(DI)
-	VCMPPS       $0x00, Z0, Z17, K3
-	VRNDSCALEPS  $0x08, Z3, Z0
-	VMAXPS       Z0, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z19
-	VADDPS       Z21, Z19, Z19
-	VMOVUPS      Z19, 192(DI)
-	VCMPPS       $0x00, Z0, Z17, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z16, Z6
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS 4(R9), Z7
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z8, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -11924,224 +11615,189 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z19
-	VBROADCASTSS (R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFMADD231PS  Z20, Z19, Z0
-	VMOVUPS      64(DX), Z19
-	VBROADCASTSS 4(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFMADD231PS  Z20, Z19, Z16
-	VMOVUPS      128(DX), Z19
-	VBROADCASTSS 8(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      192(DX), Z19
-	VBROADCASTSS 12(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFMADD231PS  Z20, Z19, Z18
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  (R8), Z0, Z8
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  4(R8), Z0, Z7
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  8(R8), Z0, Z6
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  12(R8), Z0, Z5
 
 short4ahead:
-	VMOVUPS      256(DX), Z19
-	VBROADCASTSS 16(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFNMADD231PS Z22, Z21, Z19
-	VFMADD231PS  Z20, Z19, Z21
-	VMOVUPS      320(DX), Z19
-	VBROADCASTSS 20(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(BX), Z23
-	VFNMADD231PS Z23, Z22, Z19
-	VFMADD231PS  Z20, Z19, Z22
-	VMOVUPS      384(DX), Z19
-	VBROADCASTSS 24(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(BX), Z24
-	VFNMADD231PS Z24, Z23, Z19
-	VFMADD231PS  Z20, Z19, Z23
-	VMOVUPS      448(DX), Z19
-	VBROADCASTSS 28(R9), Z20
-	VSUBPS       Z20, Z19, Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(BX), Z25
-	VFNMADD231PS Z25, Z24, Z19
-	VFMADD231PS  Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS (BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS (R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VMOVUPS      Z25, (DI)
-	VCMPPS       $0x00, Z19, Z20, K1
-	VRNDSCALEPS  $0x08, Z16, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 4(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 4(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VMOVUPS      Z25, 64(DI)
-	VCMPPS       $0x00, Z19, Z20, K2
-	VRNDSCALEPS  $0x08, Z17, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 8(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 8(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VMOVUPS      Z25, 128(DI)
-	VCMPPS       $0x00, Z19, Z20, K3
-	VRNDSCALEPS  $0x08, Z18, Z19
-	VMAXPS       Z19, Z15, Z20
-	VMINPS       Z20, Z14, Z20
-	VBROADCASTSS 12(BX), Z25
-	VFMADD213PS  Z13, Z20, Z25
-	VBROADCASTSS 12(R9), Z26
-	VADDPS       Z26, Z25, Z25
-	VMOVUPS      Z25, 192(DI)
-	VCMPPS       $0x00, Z19, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VMOVUPS           Z17, (DI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VADDPS.BCST       4(R9), Z17, Z17
+	VMOVUPS           Z17, 64(DI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VADDPS.BCST       8(R9), Z17, Z17
+	VMOVUPS           Z17, 128(DI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  12(BX), Z16, Z17
+	VADDPS.BCST       12(R9), Z17, Z17
+	VMOVUPS           Z17, 192(DI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VBROADCASTSS 8(R9), Z2
-	VBROADCASTSS 12(R9), Z1
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z12, Z0, Z20
-	VADDPS       Z4, Z20, Z20
-	VMOVUPS      Z20, (DI)
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVUPS      Z16, 64(DI)
-	VCMPPS       $0x00, Z17, Z0, K2
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VMOVUPS      Z16, 128(DI)
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z9, Z0, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVUPS      Z16, 192(DI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -12157,7 +11813,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12376,7 +12033,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12575,132 +12233,128 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS 4(R8), Z9
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS 4(R9), Z7
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z7, Z0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z9, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z8, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z8, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z8, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z8, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z7, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
 	VMINPS      Z1, Z14, Z1
 	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z7, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
@@ -12710,140 +12364,132 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS 4(BX), Z11
-	VBROADCASTSS 8(BX), Z10
-	VBROADCASTSS 12(BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS 4(R8), Z7
-	VBROADCASTSS 8(R8), Z6
-	VBROADCASTSS 12(R8), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS 4(R9), Z3
-	VBROADCASTSS 8(R9), Z2
-	VBROADCASTSS 12(R9), Z1
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z8, Z0, Z16
-	VFNMADD231PS Z12, Z16, Z0
-	VFMADD231PS  Z8, Z0, Z16
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFNMADD231PS Z11, Z17, Z0
-	VFMADD231PS  Z7, Z0, Z17
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z6, Z0, Z18
-	VFNMADD231PS Z10, Z18, Z0
-	VFMADD231PS  Z6, Z0, Z18
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFNMADD231PS Z9, Z19, Z0
-	VFMADD231PS  Z5, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z20
-	VFMADD231PS  Z12, Z0, Z20
-	VADDPS       Z4, Z20, Z20
-	VMOVNTPS     Z20, (DI)
-	VCMPPS       $0x00, Z16, Z0, K1
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z0, Z16
-	VADDPS       Z3, Z16, Z16
-	VMOVNTPS     Z16, 64(DI)
-	VCMPPS       $0x00, Z17, Z0, K2
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z10, Z0, Z16
-	VADDPS       Z2, Z16, Z16
-	VMOVNTPS     Z16, 128(DI)
-	VCMPPS       $0x00, Z18, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z9, Z0, Z16
-	VADDPS       Z1, Z16, Z16
-	VMOVNTPS     Z16, 192(DI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z12
+	VBROADCASTSS      4(BX), Z11
+	VBROADCASTSS      8(BX), Z10
+	VBROADCASTSS      12(BX), Z9
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z4, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z12, Z17, Z17
-	VADDPS      Z4, Z17, Z17
-	VMOVUPS     Z17, (DI)
-	VCMPPS      $0x00, Z0, Z16, K1
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z3, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z11, Z17, Z17
-	VADDPS      Z3, Z17, Z17
-	VMOVUPS     Z17, 64(DI)
-	VCMPPS      $0x00, Z0, Z16, K2
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z2, Z0, Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
 	VDIVPS      Z10, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z10, Z17, Z17
-	VADDPS      Z2, Z17, Z17
-	VMOVUPS     Z17, 128(DI)
-	VCMPPS      $0x00, Z0, Z16, K3
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z1, Z0, Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z16
-	VMINPS      Z16, Z14, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS      Z9, Z17, Z17
-	VADDPS      Z1, Z17, Z17
-	VMOVUPS     Z17, 192(DI)
-	VCMPPS      $0x00, Z0, Z16, K4
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
 	KUNPCKWD    K3, K4, K3
 	KUNPCKDQ    K1, K3, K1

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x7fff, Z8 0x10000, Z7 0x1, Z6 table
 	// per group: Z5 scale, Z4 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -357,228 +357,217 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS (BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS (DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z1
-	VFNMADD231PS Z19, Z18, Z1
-	VPMOVZXWD    32(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z0
-	VFNMADD231PS Z19, Z18, Z0
-	VPMOVZXWD    64(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 4(BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 4(DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z16
-	VFNMADD231PS Z19, Z18, Z16
-	VPMOVZXWD    96(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z17
-	VFNMADD231PS Z19, Z18, Z17
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VPMOVZXWD         32(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VPMOVZXWD         64(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VPMOVZXWD         96(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 8(BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 8(DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VFNMADD231PS Z19, Z18, Z20
-	VPMOVZXWD    160(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z22
-	VFMSUB231PS  Z21, Z22, Z18
-	VFNMADD231PS Z19, Z18, Z22
-	VPMOVZXWD    192(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 12(BX), Z19
-	VMULPS       Z19, Z18, Z21
-	VBROADCASTSS 12(DX), Z23
-	VFMSUB231PS  Z23, Z21, Z18
-	VFNMADD231PS Z19, Z18, Z21
-	VPMOVZXWD    224(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z24
-	VFMSUB231PS  Z23, Z24, Z18
-	VFNMADD231PS Z19, Z18, Z24
-	VADDPS       Z0, Z1, Z18
-	VADDPS       Z17, Z16, Z19
-	VADDPS       Z19, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z1, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z1, Z18
-	VBROADCASTSS (DX), Z19
-	VMULPS       Z19, Z18, Z18
-	VPANDD       Z12, Z0, Z23
-	VPMINUD      Z13, Z23, Z23
-	VPANDD       Z11, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z23, Z23
-	VSUBPS       Z25, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z0, Z23
-	VMULPS       Z19, Z23, Z23
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z23, K1
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K1, Z23
-	VPERMT2W     Z23, Z6, Z18
-	VMOVUPS      Z18, (DI)
-	VPANDD       Z12, Z16, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z16, Z18
-	VBROADCASTSS 4(DX), Z19
-	VMULPS       Z19, Z18, Z18
-	VPANDD       Z12, Z17, Z23
-	VPMINUD      Z13, Z23, Z23
-	VPANDD       Z11, Z23, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z23, Z23
-	VSUBPS       Z25, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z17, Z23
-	VMULPS       Z19, Z23, Z23
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z23, K1
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K1, Z23
-	VPERMT2W     Z23, Z6, Z18
-	VMOVUPS      Z18, 64(DI)
-	VMOVAPS      Z20, Z1
-	VMOVAPS      Z22, Z0
-	VMOVAPS      Z21, Z16
-	VMOVAPS      Z24, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VPMOVZXWD         160(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VPMOVZXWD         192(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VPMOVZXWD         224(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z3, Z16
+	VPMINUD           Z13, Z16, Z16
+	VPANDD            Z11, Z16, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z16, Z16
+	VSUBPS            Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z3, Z16
+	VMULPS.BCST       (DX), Z16, Z16
+	VPANDD            Z12, Z2, Z21
+	VPMINUD           Z13, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z2, Z21
+	VMULPS.BCST       (DX), Z21, Z21
+	VPTESTMD          Z8, Z16, K1
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K1, Z16
+	VPTESTMD          Z8, Z21, K1
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K1, Z21
+	VPERMT2W          Z21, Z6, Z16
+	VMOVUPS           Z16, (DI)
+	VPANDD            Z12, Z1, Z16
+	VPMINUD           Z13, Z16, Z16
+	VPANDD            Z11, Z16, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z16, Z16
+	VSUBPS            Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z1, Z16
+	VMULPS.BCST       4(DX), Z16, Z16
+	VPANDD            Z12, Z0, Z21
+	VPMINUD           Z13, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z0, Z21
+	VMULPS.BCST       4(DX), Z21, Z21
+	VPTESTMD          Z8, Z16, K1
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K1, Z16
+	VPTESTMD          Z8, Z21, K1
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K1, Z21
+	VPERMT2W          Z21, Z6, Z16
+	VMOVUPS           Z16, 64(DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z12, Z16, Z1
-	VPMINUD      Z13, Z1, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z1
-	VSUBPS       Z19, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z16, Z1
-	VMULPS       Z5, Z1, Z1
-	VPTESTMD     Z8, Z0, K1
-	VPADDD       Z9, Z0, Z0
-	VPADDD       Z7, Z0, K1, Z0
-	VPTESTMD     Z8, Z1, K1
-	VPADDD       Z9, Z1, Z1
-	VPADDD       Z7, Z1, K1, Z1
-	VPERMT2W     Z1, Z6, Z0
-	VMOVUPS      Z0, (DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VMULPS       Z4, Z0, Z0
-	VPANDD       Z12, Z18, Z1
-	VPMINUD      Z13, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z18, Z1
-	VMULPS       Z4, Z1, Z1
-	VPTESTMD     Z8, Z0, K1
-	VPADDD       Z9, Z0, Z0
-	VPADDD       Z7, Z0, K1, Z0
-	VPTESTMD     Z8, Z1, K1
-	VPADDD       Z9, Z1, Z1
-	VPADDD       Z7, Z1, K1, Z1
-	VPERMT2W     Z1, Z6, Z0
-	VMOVUPS      Z0, 64(DI)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z12, Z2, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z1, Z1
+	VSUBPS            Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VMULPS.BCST       (DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VPANDD            Z12, Z16, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVUPS           Z0, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -592,242 +581,219 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS (BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS (DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z18
-	VFNMADD231PS Z23, Z22, Z18
-	VPMOVZXWD    32(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 4(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 4(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z19
-	VFNMADD231PS Z23, Z22, Z19
-	VPMOVZXWD    64(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 8(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 8(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z20
-	VFNMADD231PS Z23, Z22, Z20
-	VPMOVZXWD    96(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 12(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 12(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z21
-	VFNMADD231PS Z23, Z22, Z21
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VPMOVZXWD         32(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VPMOVZXWD         64(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VPMOVZXWD         96(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 16(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 16(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VFNMADD231PS Z23, Z22, Z24
-	VPMOVZXWD    160(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 20(BX), Z23
-	VMULPS       Z23, Z22, Z25
-	VBROADCASTSS 20(DX), Z26
-	VFMSUB231PS  Z26, Z25, Z22
-	VFNMADD231PS Z23, Z22, Z25
-	VPMOVZXWD    192(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 24(BX), Z23
-	VMULPS       Z23, Z22, Z26
-	VBROADCASTSS 24(DX), Z27
-	VFMSUB231PS  Z27, Z26, Z22
-	VFNMADD231PS Z23, Z22, Z26
-	VPMOVZXWD    224(SI), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 28(BX), Z23
-	VMULPS       Z23, Z22, Z27
-	VBROADCASTSS 28(DX), Z28
-	VFMSUB231PS  Z28, Z27, Z22
-	VFNMADD231PS Z23, Z22, Z27
-	VADDPS       Z19, Z18, Z22
-	VADDPS       Z21, Z20, Z23
-	VADDPS       Z23, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z18, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z18, Z22
-	VBROADCASTSS (DX), Z23
-	VMULPS       Z23, Z22, Z22
-	VPANDD       Z12, Z19, Z23
-	VPMINUD      Z13, Z23, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z23
-	VSUBPS       Z28, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z19, Z23
-	VBROADCASTSS 4(DX), Z28
-	VMULPS       Z28, Z23, Z23
-	VPTESTMD     Z8, Z22, K1
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K1, Z22
-	VPTESTMD     Z8, Z23, K1
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K1, Z23
-	VPERMT2W     Z23, Z6, Z22
-	VMOVUPS      Z22, (DI)
-	VPANDD       Z12, Z20, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z20, Z22
-	VBROADCASTSS 8(DX), Z23
-	VMULPS       Z23, Z22, Z22
-	VPANDD       Z12, Z21, Z23
-	VPMINUD      Z13, Z23, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z23
-	VSUBPS       Z28, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z21, Z23
-	VBROADCASTSS 12(DX), Z28
-	VMULPS       Z28, Z23, Z23
-	VPTESTMD     Z8, Z22, K1
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K1, Z22
-	VPTESTMD     Z8, Z23, K1
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K1, Z23
-	VPERMT2W     Z23, Z6, Z22
-	VMOVUPS      Z22, 64(DI)
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VPMOVZXWD         160(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VPMOVZXWD         192(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VPMOVZXWD         224(SI), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VADDPS            Z0, Z1, Z18
+	VADDPS            Z17, Z16, Z23
+	VADDPS            Z23, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z1, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z18, Z18
+	VSUBPS            Z23, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z1, Z18
+	VMULPS.BCST       (DX), Z18, Z18
+	VPANDD            Z12, Z0, Z23
+	VPMINUD           Z13, Z23, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z23
+	VSUBPS            Z24, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z0, Z23
+	VMULPS.BCST       4(DX), Z23, Z23
+	VPTESTMD          Z8, Z18, K1
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K1, Z18
+	VPTESTMD          Z8, Z23, K1
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K1, Z23
+	VPERMT2W          Z23, Z6, Z18
+	VMOVUPS           Z18, (DI)
+	VPANDD            Z12, Z16, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z18, Z18
+	VSUBPS            Z23, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z16, Z18
+	VMULPS.BCST       8(DX), Z18, Z18
+	VPANDD            Z12, Z17, Z23
+	VPMINUD           Z13, Z23, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z23
+	VSUBPS            Z24, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z17, Z23
+	VMULPS.BCST       12(DX), Z23, Z23
+	VPTESTMD          Z8, Z18, K1
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K1, Z18
+	VPTESTMD          Z8, Z23, K1
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K1, Z23
+	VPERMT2W          Z23, Z6, Z18
+	VMOVUPS           Z18, 64(DI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS 8(DX), Z3
-	VBROADCASTSS 12(DX), Z2
-	VBROADCASTSS (BX), Z1
-	VBROADCASTSS 4(BX), Z0
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z17
-	VPMOVZXWD    (SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VPMOVZXWD    32(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VPMOVZXWD    64(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VPMOVZXWD    96(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z19, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z18, Z18
-	VSUBPS       Z23, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z5, Z18, Z18
-	VPANDD       Z12, Z20, Z19
-	VPMINUD      Z13, Z19, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z19
-	VSUBPS       Z23, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VMULPS       Z4, Z19, Z19
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z19, K1
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VPERMT2W     Z19, Z6, Z18
-	VMOVUPS      Z18, (DI)
-	VPANDD       Z12, Z21, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z21, Z18
-	VMULPS       Z3, Z18, Z18
-	VPANDD       Z12, Z22, Z19
-	VPMINUD      Z13, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z22, Z19
-	VMULPS       Z2, Z19, Z19
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z19, K1
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VPERMT2W     Z19, Z6, Z18
-	VMOVUPS      Z18, 64(DI)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z0, Z0
+	VSUBPS            Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z12, Z16, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z1, Z1
+	VSUBPS            Z19, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z17, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VPANDD            Z12, Z18, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z1
+	VSUBPS            Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z18, Z1
+	VMULPS.BCST       12(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVUPS           Z0, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -841,7 +807,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1059,7 +1026,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1326,100 +1294,268 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z5, Z0, Z0
-	VPANDD       Z12, Z16, Z1
-	VPMINUD      Z13, Z1, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z1
-	VSUBPS       Z19, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z16, Z1
-	VMULPS       Z5, Z1, Z1
-	VPTESTMD     Z8, Z0, K1
-	VPADDD       Z9, Z0, Z0
-	VPADDD       Z7, Z0, K1, Z0
-	VPTESTMD     Z8, Z1, K1
-	VPADDD       Z9, Z1, Z1
-	VPADDD       Z7, Z1, K1, Z1
-	VPERMT2W     Z1, Z6, Z0
-	VMOVNTPS     Z0, (DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VMULPS       Z4, Z0, Z0
-	VPANDD       Z12, Z18, Z1
-	VPMINUD      Z13, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z18, Z1
-	VMULPS       Z4, Z1, Z1
-	VPTESTMD     Z8, Z0, K1
-	VPADDD       Z9, Z0, Z0
-	VPADDD       Z7, Z0, K1, Z0
-	VPTESTMD     Z8, Z1, K1
-	VPADDD       Z9, Z1, Z1
-	VPADDD       Z7, Z1, K1, Z1
-	VPERMT2W     Z1, Z6, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z12, Z2, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z1, Z1
+	VSUBPS            Z17, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VMULPS.BCST       (DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVNTPS          Z0, (DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VPANDD            Z12, Z16, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVNTPS          Z0, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VPANDD       Z12, Z0, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VPANDD       Z12, Z0, Z2
+	VMINPS       Z2, Z13, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z14, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z0, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VPTESTMD     Z8, Z1, K1
+	VPADDD       Z9, Z1, Z3
+	VPADDD       Z7, Z3, K1, Z3
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTESTMD     Z8, Z2, K1
+	VPADDD       Z9, Z2, Z1
+	VPADDD       Z7, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPERMT2W     Z1, Z6, Z3
+	VMOVUPS      Z3, (DI)
+	VPMOVZXWD    64(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VMINPS       Z2, Z13, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z14, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z1, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPMOVZXWD    96(SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VPANDD       Z12, Z1, Z3
+	VMINPS       Z3, Z13, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z14, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z1, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VPTESTMD     Z8, Z2, K1
+	VPADDD       Z9, Z2, Z1
+	VPADDD       Z7, Z1, K1, Z1
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTESTMD     Z8, Z3, K1
+	VPADDD       Z9, Z3, Z2
+	VPADDD       Z7, Z2, K1, Z2
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VPERMT2W     Z2, Z6, Z1
+	VMOVUPS      Z1, 64(DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z0, Z0
+	VSUBPS            Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z12, Z16, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z1, Z1
+	VSUBPS            Z19, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVNTPS          Z0, (DI)
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z17, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VPANDD            Z12, Z18, Z1
+	VPMINUD           Z13, Z1, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z1
+	VSUBPS            Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z18, Z1
+	VMULPS.BCST       12(DX), Z1, Z1
+	VPTESTMD          Z8, Z0, K1
+	VPADDD            Z9, Z0, Z0
+	VPADDD            Z7, Z0, K1, Z0
+	VPTESTMD          Z8, Z1, K1
+	VPADDD            Z9, Z1, Z1
+	VPADDD            Z7, Z1, K1, Z1
+	VPERMT2W          Z1, Z6, Z0
+	VMOVNTPS          Z0, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z5, Z0, Z0
@@ -1431,10 +1567,10 @@ short2rare:
 	VADDPS       Z16, Z1, Z1
 	VSUBPS       Z16, Z1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VMULPS       Z5, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VPANDD       Z12, Z0, Z16
 	VMINPS       Z16, Z13, Z16
 	VPANDD       Z11, Z16, Z17
@@ -1443,7 +1579,7 @@ short2rare:
 	VADDPS       Z17, Z16, Z16
 	VSUBPS       Z17, Z16, Z16
 	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VMULPS       Z5, Z16, Z16
+	VMULPS.BCST  4(DX), Z16, Z16
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z8, Z1, K1
 	VPADDD       Z9, Z1, Z17
@@ -1459,7 +1595,7 @@ short2rare:
 	VMOVUPS      Z17, (DI)
 	VPMOVZXWD    64(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
+	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z12, Z1, Z16
 	VMINPS       Z16, Z13, Z16
 	VPANDD       Z11, Z16, Z17
@@ -1468,10 +1604,10 @@ short2rare:
 	VADDPS       Z17, Z16, Z16
 	VSUBPS       Z17, Z16, Z16
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z4, Z16, Z16
+	VMULPS.BCST  8(DX), Z16, Z16
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
 	VPANDD       Z12, Z1, Z17
 	VMINPS       Z17, Z13, Z17
 	VPANDD       Z11, Z17, Z18
@@ -1480,7 +1616,7 @@ short2rare:
 	VADDPS       Z18, Z17, Z17
 	VSUBPS       Z18, Z17, Z17
 	VPTERNLOGD   $0xf8, Z10, Z1, Z17
-	VMULPS       Z4, Z17, Z17
+	VMULPS.BCST  12(DX), Z17, Z17
 	VPTESTMD     Z8, Z16, K1
 	VPADDD       Z9, Z16, Z1
 	VPADDD       Z7, Z1, K1, Z1
@@ -1493,180 +1629,6 @@ short2rare:
 	VBLENDMPS    Z16, Z0, K1, Z16
 	VPERMT2W     Z16, Z6, Z1
 	VMOVUPS      Z1, 64(DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS 8(DX), Z3
-	VBROADCASTSS 12(DX), Z2
-	VBROADCASTSS (BX), Z1
-	VBROADCASTSS 4(BX), Z0
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z17
-	VPMOVZXWD    (SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VPMOVZXWD    32(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VPMOVZXWD    64(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VPMOVZXWD    96(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z19, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z18, Z18
-	VSUBPS       Z23, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z5, Z18, Z18
-	VPANDD       Z12, Z20, Z19
-	VPMINUD      Z13, Z19, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z19
-	VSUBPS       Z23, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VMULPS       Z4, Z19, Z19
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z19, K1
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VPERMT2W     Z19, Z6, Z18
-	VMOVNTPS     Z18, (DI)
-	VPANDD       Z12, Z21, Z18
-	VPMINUD      Z13, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z21, Z18
-	VMULPS       Z3, Z18, Z18
-	VPANDD       Z12, Z22, Z19
-	VPMINUD      Z13, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z22, Z19
-	VMULPS       Z2, Z19, Z19
-	VPTESTMD     Z8, Z18, K1
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K1, Z18
-	VPTESTMD     Z8, Z19, K1
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VPERMT2W     Z19, Z6, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VPMOVZXWD    (SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VDIVPS       Z5, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VMINPS       Z19, Z13, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z18, Z19
-	VMULPS       Z5, Z19, Z19
-	VPMOVZXWD    32(SI), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VDIVPS       Z4, Z18, Z18
-	VPANDD       Z12, Z18, Z20
-	VMINPS       Z20, Z13, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z18, Z20
-	VMULPS       Z4, Z20, Z20
-	VBROADCASTSS constantsAVX512<>+88(SB), Z18
-	VPTESTMD     Z8, Z19, K1
-	VPADDD       Z9, Z19, Z21
-	VPADDD       Z7, Z21, K1, Z21
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z21, Z18, K1, Z21
-	VPTESTMD     Z8, Z20, K1
-	VPADDD       Z9, Z20, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPERMT2W     Z19, Z6, Z21
-	VMOVUPS      Z21, (DI)
-	VPMOVZXWD    64(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z3, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VMINPS       Z20, Z13, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z19, Z20
-	VMULPS       Z3, Z20, Z20
-	VPMOVZXWD    96(SI), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z2, Z19, Z19
-	VPANDD       Z12, Z19, Z21
-	VMINPS       Z21, Z13, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z21, Z21
-	VSUBPS       Z22, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z19, Z21
-	VMULPS       Z2, Z21, Z21
-	VPTESTMD     Z8, Z20, K1
-	VPADDD       Z9, Z20, Z19
-	VPADDD       Z7, Z19, K1, Z19
-	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPTESTMD     Z8, Z21, K1
-	VPADDD       Z9, Z21, Z20
-	VPADDD       Z7, Z20, K1, Z20
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z20, Z18, K1, Z20
-	VPERMT2W     Z20, Z6, Z19
-	VMOVUPS      Z19, 64(DI)
 	JMP          short4back
 
 lanerare:
@@ -1851,7 +1813,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x7fff, Z8 0x10000, Z7 0x1, Z6 table, Z5 0x1010101
 	// per group: Z4 scale, Z3 recip
-	// vector registers in use at once: 32
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -2230,247 +2192,236 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFNMADD231PS Z20, Z19, Z0
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z20, Z19, Z21
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFNMADD231PS Z20, Z19, Z16
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFNMADD231PS Z20, Z19, Z17
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z20, Z19, Z21
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFNMADD231PS Z20, Z19, Z18
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VFMSUB231PS.BCST  (BX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (R8), Z17, Z2
+	VPMOVZXWD         32(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       (R8), Z17, Z18
+	VFMSUB231PS.BCST  (BX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST (R8), Z17, Z1
+	VPMOVZXWD         64(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 4(R8), Z17, Z0
+	VPMOVZXWD         96(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 4(R8), Z17, Z16
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VFNMADD231PS Z20, Z19, Z21
-	VPMOVZXWD    160(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z20, Z19, Z23
-	VFMSUB231PS  Z22, Z23, Z19
-	VFNMADD231PS Z20, Z19, Z23
-	VPMOVZXWD    192(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 12(BX), Z24
-	VFMSUB231PS  Z24, Z22, Z19
-	VFNMADD231PS Z20, Z19, Z22
-	VPMOVZXWD    224(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z20, Z19, Z25
-	VFMSUB231PS  Z24, Z25, Z19
-	VFNMADD231PS Z20, Z19, Z25
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z0, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z20, Z26
-	VSUBPS       Z24, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z0, Z26
-	VBROADCASTSS (BX), Z24
-	VMULPS       Z24, Z26, Z26
-	VPCMPEQD     Z19, Z20, K1
-	VPANDD       Z12, Z16, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z27
-	VPMAXUD      Z15, Z27, Z27
-	VPADDD       Z14, Z27, Z27
-	VADDPS       Z27, Z20, Z28
-	VSUBPS       Z27, Z28, Z28
-	VPTERNLOGD   $0xf8, Z10, Z16, Z28
-	VMULPS       Z24, Z28, Z28
-	VPCMPEQD     Z19, Z20, K2
-	VPTESTMD     Z8, Z26, K3
-	VPADDD       Z9, Z26, Z26
-	VPADDD       Z7, Z26, K3, Z26
-	VPTESTMD     Z8, Z28, K3
-	VPADDD       Z9, Z28, Z28
-	VPADDD       Z7, Z28, K3, Z28
-	VPERMT2W     Z28, Z6, Z26
-	VMOVUPS      Z26, (DI)
-	VPANDD       Z12, Z17, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z20, Z26
-	VSUBPS       Z24, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z17, Z26
-	VBROADCASTSS 4(BX), Z24
-	VMULPS       Z24, Z26, Z26
-	VPCMPEQD     Z19, Z20, K3
-	VPANDD       Z12, Z18, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z27
-	VPMAXUD      Z15, Z27, Z27
-	VPADDD       Z14, Z27, Z27
-	VADDPS       Z27, Z20, Z28
-	VSUBPS       Z27, Z28, Z28
-	VPTERNLOGD   $0xf8, Z10, Z18, Z28
-	VMULPS       Z24, Z28, Z28
-	VPCMPEQD     Z19, Z20, K4
-	VPTESTMD     Z8, Z26, K5
-	VPADDD       Z9, Z26, Z26
-	VPADDD       Z7, Z26, K5, Z26
-	VPTESTMD     Z8, Z28, K5
-	VPADDD       Z9, Z28, Z28
-	VPADDD       Z7, Z28, K5, Z28
-	VPERMT2W     Z28, Z6, Z26
-	VMOVUPS      Z26, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z19
-	VMOVUPS      Z19, (SI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z23, Z16
-	VMOVAPS      Z22, Z17
-	VMOVAPS      Z25, Z18
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(R8), Z17, Z18
+	VFMSUB231PS.BCST  8(BX), Z18, Z17
+	VFNMADD231PS.BCST 8(R8), Z17, Z18
+	VPMOVZXWD         160(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       8(R8), Z17, Z19
+	VFMSUB231PS.BCST  8(BX), Z19, Z17
+	VFNMADD231PS.BCST 8(R8), Z17, Z19
+	VPMOVZXWD         192(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(R8), Z17, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z17
+	VFNMADD231PS.BCST 12(R8), Z17, Z20
+	VPMOVZXWD         224(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       12(R8), Z17, Z21
+	VFMSUB231PS.BCST  12(BX), Z21, Z17
+	VFNMADD231PS.BCST 12(R8), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z2, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z2, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z17, Z22, K1
+	VPANDD            Z12, Z1, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z25
+	VSUBPS            Z23, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z1, Z25
+	VMULPS.BCST       (BX), Z25, Z25
+	VPCMPEQD          Z17, Z22, K2
+	VPTESTMD          Z8, Z24, K3
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K3, Z24
+	VPTESTMD          Z8, Z25, K3
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K3, Z25
+	VPERMT2W          Z25, Z6, Z24
+	VMOVUPS           Z24, (DI)
+	VPANDD            Z12, Z0, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VMULPS.BCST       4(BX), Z24, Z24
+	VPCMPEQD          Z17, Z22, K3
+	VPANDD            Z12, Z16, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z25
+	VSUBPS            Z23, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z16, Z25
+	VMULPS.BCST       4(BX), Z25, Z25
+	VPCMPEQD          Z17, Z22, K4
+	VPTESTMD          Z8, Z24, K5
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K5, Z24
+	VPTESTMD          Z8, Z25, K5
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K5, Z25
+	VPERMT2W          Z25, Z6, Z24
+	VMOVUPS           Z24, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z17
+	VMOVUPS           Z17, (SI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS (R8), Z2
-	VBROADCASTSS 4(R8), Z1
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z2, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z18
-	VFMSUB231PS  Z3, Z18, Z0
-	VFNMADD231PS Z1, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFMSUB231PS  Z3, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VMULPS       Z4, Z22, Z22
-	VPCMPEQD     Z0, Z20, K1
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z17, Z21
-	VMULPS       Z4, Z21, Z21
-	VPCMPEQD     Z0, Z16, K2
-	VPTESTMD     Z8, Z22, K3
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K3, Z22
-	VPTESTMD     Z8, Z21, K3
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K3, Z21
-	VPERMT2W     Z21, Z6, Z22
-	VMOVUPS      Z22, (DI)
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z20
-	VSUBPS       Z17, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z18, Z20
-	VMULPS       Z3, Z20, Z20
-	VPCMPEQD     Z0, Z16, K3
-	VPANDD       Z12, Z19, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z3, Z18, Z18
-	VPCMPEQD     Z0, Z16, K4
-	VPTESTMD     Z8, Z20, K5
-	VPADDD       Z9, Z20, Z20
-	VPADDD       Z7, Z20, K5, Z20
-	VPTESTMD     Z8, Z18, K5
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K5, Z18
-	VPERMT2W     Z18, Z6, Z20
-	VMOVUPS      Z20, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z4
+	VBROADCASTSS      4(BX), Z3
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z1, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VPCMPEQD          Z0, Z18, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z1, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z2, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z20, K3
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K3, Z20
+	VPTESTMD          Z8, Z19, K3
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K3, Z19
+	VPERMT2W          Z19, Z6, Z20
+	VMOVUPS           Z20, (DI)
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z18
+	VSUBPS            Z2, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z16, Z18
+	VMULPS.BCST       4(BX), Z18, Z18
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z16
+	VSUBPS            Z2, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z17, Z16
+	VMULPS.BCST       4(BX), Z16, Z16
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z18, K5
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K5, Z18
+	VPTESTMD          Z8, Z16, K5
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K5, Z16
+	VPERMT2W          Z16, Z6, Z18
+	VMOVUPS           Z18, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2485,261 +2436,238 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS (R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS (BX), Z26
-	VFMSUB231PS  Z26, Z25, Z23
-	VMOVAPS      Z25, Z19
-	VFNMADD231PS Z24, Z23, Z19
-	VPMOVZXWD    32(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 4(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 4(BX), Z26
-	VFMSUB231PS  Z26, Z25, Z23
-	VMOVAPS      Z25, Z20
-	VFNMADD231PS Z24, Z23, Z20
-	VPMOVZXWD    64(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 8(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 8(BX), Z26
-	VFMSUB231PS  Z26, Z25, Z23
-	VMOVAPS      Z25, Z21
-	VFNMADD231PS Z24, Z23, Z21
-	VPMOVZXWD    96(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 12(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 12(BX), Z26
-	VFMSUB231PS  Z26, Z25, Z23
-	VMOVAPS      Z25, Z22
-	VFNMADD231PS Z24, Z23, Z22
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VFMSUB231PS.BCST  (BX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFNMADD231PS.BCST (R8), Z19, Z0
+	VPMOVZXWD         32(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       4(R8), Z19, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFNMADD231PS.BCST 4(R8), Z19, Z16
+	VPMOVZXWD         64(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       8(R8), Z19, Z20
+	VFMSUB231PS.BCST  8(BX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFNMADD231PS.BCST 8(R8), Z19, Z17
+	VPMOVZXWD         96(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       12(R8), Z19, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFNMADD231PS.BCST 12(R8), Z19, Z18
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 16(R8), Z24
-	VMULPS       Z24, Z23, Z25
-	VBROADCASTSS 16(BX), Z26
-	VFMSUB231PS  Z26, Z25, Z23
-	VFNMADD231PS Z24, Z23, Z25
-	VPMOVZXWD    160(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 20(R8), Z24
-	VMULPS       Z24, Z23, Z26
-	VBROADCASTSS 20(BX), Z27
-	VFMSUB231PS  Z27, Z26, Z23
-	VFNMADD231PS Z24, Z23, Z26
-	VPMOVZXWD    192(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 24(R8), Z24
-	VMULPS       Z24, Z23, Z27
-	VBROADCASTSS 24(BX), Z28
-	VFMSUB231PS  Z28, Z27, Z23
-	VFNMADD231PS Z24, Z23, Z27
-	VPMOVZXWD    224(DX), Z23
-	VPSLLD       $0x10, Z23, Z23
-	VBROADCASTSS 28(R8), Z24
-	VMULPS       Z24, Z23, Z28
-	VBROADCASTSS 28(BX), Z29
-	VFMSUB231PS  Z29, Z28, Z23
-	VFNMADD231PS Z24, Z23, Z28
-	VADDPS       Z20, Z19, Z23
-	VADDPS       Z22, Z21, Z24
-	VADDPS       Z24, Z23, Z23
-	VCMPPS       $0x03, Z23, Z23, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z19, Z23
-	VPMINUD      Z13, Z23, Z24
-	VPANDD       Z11, Z24, Z29
-	VPMAXUD      Z15, Z29, Z29
-	VPADDD       Z14, Z29, Z29
-	VADDPS       Z29, Z24, Z30
-	VSUBPS       Z29, Z30, Z30
-	VPTERNLOGD   $0xf8, Z10, Z19, Z30
-	VBROADCASTSS (BX), Z29
-	VMULPS       Z29, Z30, Z30
-	VPCMPEQD     Z23, Z24, K1
-	VPANDD       Z12, Z20, Z23
-	VPMINUD      Z13, Z23, Z24
-	VPANDD       Z11, Z24, Z29
-	VPMAXUD      Z15, Z29, Z29
-	VPADDD       Z14, Z29, Z29
-	VADDPS       Z29, Z24, Z31
-	VSUBPS       Z29, Z31, Z31
-	VPTERNLOGD   $0xf8, Z10, Z20, Z31
-	VBROADCASTSS 4(BX), Z29
-	VMULPS       Z29, Z31, Z31
-	VPCMPEQD     Z23, Z24, K2
-	VPTESTMD     Z8, Z30, K3
-	VPADDD       Z9, Z30, Z30
-	VPADDD       Z7, Z30, K3, Z30
-	VPTESTMD     Z8, Z31, K3
-	VPADDD       Z9, Z31, Z31
-	VPADDD       Z7, Z31, K3, Z31
-	VPERMT2W     Z31, Z6, Z30
-	VMOVUPS      Z30, (DI)
-	VPANDD       Z12, Z21, Z23
-	VPMINUD      Z13, Z23, Z24
-	VPANDD       Z11, Z24, Z29
-	VPMAXUD      Z15, Z29, Z29
-	VPADDD       Z14, Z29, Z29
-	VADDPS       Z29, Z24, Z30
-	VSUBPS       Z29, Z30, Z30
-	VPTERNLOGD   $0xf8, Z10, Z21, Z30
-	VBROADCASTSS 8(BX), Z29
-	VMULPS       Z29, Z30, Z30
-	VPCMPEQD     Z23, Z24, K3
-	VPANDD       Z12, Z22, Z23
-	VPMINUD      Z13, Z23, Z24
-	VPANDD       Z11, Z24, Z29
-	VPMAXUD      Z15, Z29, Z29
-	VPADDD       Z14, Z29, Z29
-	VADDPS       Z29, Z24, Z31
-	VSUBPS       Z29, Z31, Z31
-	VPTERNLOGD   $0xf8, Z10, Z22, Z31
-	VBROADCASTSS 12(BX), Z29
-	VMULPS       Z29, Z31, Z31
-	VPCMPEQD     Z23, Z24, K4
-	VPTESTMD     Z8, Z30, K5
-	VPADDD       Z9, Z30, Z30
-	VPADDD       Z7, Z30, K5, Z30
-	VPTESTMD     Z8, Z31, K5
-	VPADDD       Z9, Z31, Z31
-	VPADDD       Z7, Z31, K5, Z31
-	VPERMT2W     Z31, Z6, Z30
-	VMOVUPS      Z30, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z23
-	VMOVUPS      Z23, (SI)
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       16(R8), Z19, Z20
+	VFMSUB231PS.BCST  16(BX), Z20, Z19
+	VFNMADD231PS.BCST 16(R8), Z19, Z20
+	VPMOVZXWD         160(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       20(R8), Z19, Z21
+	VFMSUB231PS.BCST  20(BX), Z21, Z19
+	VFNMADD231PS.BCST 20(R8), Z19, Z21
+	VPMOVZXWD         192(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       24(R8), Z19, Z22
+	VFMSUB231PS.BCST  24(BX), Z22, Z19
+	VFNMADD231PS.BCST 24(R8), Z19, Z22
+	VPMOVZXWD         224(DX), Z19
+	VPSLLD            $0x10, Z19, Z19
+	VMULPS.BCST       28(R8), Z19, Z23
+	VFMSUB231PS.BCST  28(BX), Z23, Z19
+	VFNMADD231PS.BCST 28(R8), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z0, Z19
+	VPMINUD           Z13, Z19, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z14, Z25, Z25
+	VADDPS            Z25, Z24, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VMULPS.BCST       (BX), Z26, Z26
+	VPCMPEQD          Z19, Z24, K1
+	VPANDD            Z12, Z16, Z19
+	VPMINUD           Z13, Z19, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z14, Z25, Z25
+	VADDPS            Z25, Z24, Z27
+	VSUBPS            Z25, Z27, Z27
+	VPTERNLOGD        $0xf8, Z10, Z16, Z27
+	VMULPS.BCST       4(BX), Z27, Z27
+	VPCMPEQD          Z19, Z24, K2
+	VPTESTMD          Z8, Z26, K3
+	VPADDD            Z9, Z26, Z26
+	VPADDD            Z7, Z26, K3, Z26
+	VPTESTMD          Z8, Z27, K3
+	VPADDD            Z9, Z27, Z27
+	VPADDD            Z7, Z27, K3, Z27
+	VPERMT2W          Z27, Z6, Z26
+	VMOVUPS           Z26, (DI)
+	VPANDD            Z12, Z17, Z19
+	VPMINUD           Z13, Z19, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z14, Z25, Z25
+	VADDPS            Z25, Z24, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z10, Z17, Z26
+	VMULPS.BCST       8(BX), Z26, Z26
+	VPCMPEQD          Z19, Z24, K3
+	VPANDD            Z12, Z18, Z19
+	VPMINUD           Z13, Z19, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z14, Z25, Z25
+	VADDPS            Z25, Z24, Z27
+	VSUBPS            Z25, Z27, Z27
+	VPTERNLOGD        $0xf8, Z10, Z18, Z27
+	VMULPS.BCST       12(BX), Z27, Z27
+	VPCMPEQD          Z19, Z24, K4
+	VPTESTMD          Z8, Z26, K5
+	VPADDD            Z9, Z26, Z26
+	VPADDD            Z7, Z26, K5, Z26
+	VPTESTMD          Z8, Z27, K5
+	VPADDD            Z9, Z27, Z27
+	VPADDD            Z7, Z27, K5, Z27
+	VPERMT2W          Z27, Z6, Z26
+	VMOVUPS           Z26, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z18
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z0, Z19, Z20
-	VFMSUB231PS  Z4, Z20, Z19
-	VFNMADD231PS Z0, Z19, Z20
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z16, Z19, Z21
-	VFMSUB231PS  Z3, Z21, Z19
-	VFNMADD231PS Z16, Z19, Z21
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z17, Z19, Z22
-	VFMSUB231PS  Z2, Z22, Z19
-	VFNMADD231PS Z17, Z19, Z22
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z18, Z19, Z23
-	VFMSUB231PS  Z1, Z23, Z19
-	VFNMADD231PS Z18, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z20, Z19
-	VPMINUD      Z13, Z19, Z24
-	VPANDD       Z11, Z24, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z24, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z20, Z26
-	VMULPS       Z4, Z26, Z26
-	VPCMPEQD     Z19, Z24, K1
-	VPANDD       Z12, Z21, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z20, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z21, Z25
-	VMULPS       Z3, Z25, Z25
-	VPCMPEQD     Z19, Z20, K2
-	VPTESTMD     Z8, Z26, K3
-	VPADDD       Z9, Z26, Z26
-	VPADDD       Z7, Z26, K3, Z26
-	VPTESTMD     Z8, Z25, K3
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K3, Z25
-	VPERMT2W     Z25, Z6, Z26
-	VMOVUPS      Z26, (DI)
-	VPANDD       Z12, Z22, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z24
-	VSUBPS       Z21, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z22, Z24
-	VMULPS       Z2, Z24, Z24
-	VPCMPEQD     Z19, Z20, K3
-	VPANDD       Z12, Z23, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z23, Z22
-	VMULPS       Z1, Z22, Z22
-	VPCMPEQD     Z19, Z20, K4
-	VPTESTMD     Z8, Z24, K5
-	VPADDD       Z9, Z24, Z24
-	VPADDD       Z7, Z24, K5, Z24
-	VPTESTMD     Z8, Z22, K5
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K5, Z22
-	VPERMT2W     Z22, Z6, Z24
-	VMOVUPS      Z24, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z19
-	VMOVUPS      Z19, (SI)
+	VBROADCASTSS      (BX), Z4
+	VBROADCASTSS      4(BX), Z3
+	VBROADCASTSS      8(BX), Z2
+	VBROADCASTSS      12(BX), Z1
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFMSUB231PS.BCST  (BX), Z16, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z16
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFMSUB231PS.BCST  8(BX), Z18, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z18
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z20, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z10, Z16, Z22
+	VMULPS.BCST       (BX), Z22, Z22
+	VPCMPEQD          Z0, Z20, K1
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z14, Z20, Z20
+	VADDPS            Z20, Z16, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z17, Z21
+	VMULPS.BCST       4(BX), Z21, Z21
+	VPCMPEQD          Z0, Z16, K2
+	VPTESTMD          Z8, Z22, K3
+	VPADDD            Z9, Z22, Z22
+	VPADDD            Z7, Z22, K3, Z22
+	VPTESTMD          Z8, Z21, K3
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K3, Z21
+	VPERMT2W          Z21, Z6, Z22
+	VMOVUPS           Z22, (DI)
+	VPANDD            Z12, Z18, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z20
+	VSUBPS            Z17, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z18, Z20
+	VMULPS.BCST       8(BX), Z20, Z20
+	VPCMPEQD          Z0, Z16, K3
+	VPANDD            Z12, Z19, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VMULPS.BCST       12(BX), Z18, Z18
+	VPCMPEQD          Z0, Z16, K4
+	VPTESTMD          Z8, Z20, K5
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K5, Z20
+	VPTESTMD          Z8, Z18, K5
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K5, Z18
+	VPERMT2W          Z18, Z6, Z20
+	VMOVUPS           Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -2754,7 +2682,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2991,7 +2920,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3286,110 +3216,297 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS (R8), Z2
-	VBROADCASTSS 4(R8), Z1
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z4
+	VBROADCASTSS      4(BX), Z3
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z1, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VPCMPEQD          Z0, Z18, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z1, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z2, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z20, K3
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K3, Z20
+	VPTESTMD          Z8, Z19, K3
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K3, Z19
+	VPERMT2W          Z19, Z6, Z20
+	VMOVNTPS          Z20, (DI)
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z18
+	VSUBPS            Z2, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z16, Z18
+	VMULPS.BCST       4(BX), Z18, Z18
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z16
+	VSUBPS            Z2, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z17, Z16
+	VMULPS.BCST       4(BX), Z16, Z16
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z18, K5
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K5, Z18
+	VPTESTMD          Z8, Z16, K5
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K5, Z16
+	VPERMT2W          Z16, Z6, Z18
+	VMOVNTPS          Z18, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z2, Z0, Z16
+	VDIVPS       Z4, Z0, Z0
+	VPANDD       Z12, Z0, Z1
+	VMINPS       Z1, Z13, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z14, Z16, Z16
+	VADDPS       Z16, Z2, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VMULPS.BCST  (BX), Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z18
-	VFMSUB231PS  Z3, Z18, Z0
-	VFNMADD231PS Z1, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z19
-	VFMSUB231PS  Z3, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VMULPS       Z4, Z22, Z22
-	VPCMPEQD     Z0, Z20, K1
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z17, Z21
-	VMULPS       Z4, Z21, Z21
-	VPCMPEQD     Z0, Z16, K2
-	VPTESTMD     Z8, Z22, K3
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K3, Z22
-	VPTESTMD     Z8, Z21, K3
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K3, Z21
-	VPERMT2W     Z21, Z6, Z22
-	VMOVNTPS     Z22, (DI)
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z20
-	VSUBPS       Z17, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z18, Z20
-	VMULPS       Z3, Z20, Z20
-	VPCMPEQD     Z0, Z16, K3
-	VPANDD       Z12, Z19, Z0
-	VPMINUD      Z13, Z0, Z16
+	VDIVPS       Z4, Z0, Z0
+	VPANDD       Z12, Z0, Z1
+	VMINPS       Z1, Z13, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z14, Z16, Z16
+	VADDPS       Z16, Z2, Z18
+	VSUBPS       Z16, Z18, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VMULPS.BCST  (BX), Z18, Z18
+	VCMPPS       $0x00, Z1, Z2, K2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VPTESTMD     Z8, Z17, K3
+	VPADDD       Z9, Z17, Z1
+	VPADDD       Z7, Z1, K3, Z1
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z8, Z18, K3
+	VPADDD       Z9, Z18, Z2
+	VPADDD       Z7, Z2, K3, Z2
+	VCMPPS       $0x07, Z18, Z18, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z6, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VMINPS       Z2, Z13, Z16
 	VPANDD       Z11, Z16, Z17
 	VPMAXUD      Z15, Z17, Z17
 	VPADDD       Z14, Z17, Z17
 	VADDPS       Z17, Z16, Z18
 	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z3, Z18, Z18
-	VPCMPEQD     Z0, Z16, K4
-	VPTESTMD     Z8, Z20, K5
-	VPADDD       Z9, Z20, Z20
-	VPADDD       Z7, Z20, K5, Z20
+	VPTERNLOGD   $0xf8, Z10, Z1, Z18
+	VMULPS.BCST  4(BX), Z18, Z18
+	VCMPPS       $0x00, Z2, Z16, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VMINPS       Z2, Z13, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z14, Z17, Z17
+	VADDPS       Z17, Z16, Z19
+	VSUBPS       Z17, Z19, Z19
+	VPTERNLOGD   $0xf8, Z10, Z1, Z19
+	VMULPS.BCST  4(BX), Z19, Z19
+	VCMPPS       $0x00, Z2, Z16, K4
 	VPTESTMD     Z8, Z18, K5
-	VPADDD       Z9, Z18, Z18
-	VPADDD       Z7, Z18, K5, Z18
-	VPERMT2W     Z18, Z6, Z20
-	VMOVNTPS     Z20, 64(DI)
+	VPADDD       Z9, Z18, Z1
+	VPADDD       Z7, Z1, K5, Z1
+	VCMPPS       $0x07, Z18, Z18, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z8, Z19, K5
+	VPADDD       Z9, Z19, Z2
+	VPADDD       Z7, Z2, K5, Z2
+	VCMPPS       $0x07, Z19, Z19, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z6, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z5, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
 
-short2rare:
+short4stream:
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z4
+	VBROADCASTSS      4(BX), Z3
+	VBROADCASTSS      8(BX), Z2
+	VBROADCASTSS      12(BX), Z1
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFMSUB231PS.BCST  (BX), Z16, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z16
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFMSUB231PS.BCST  8(BX), Z18, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z18
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z20, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z10, Z16, Z22
+	VMULPS.BCST       (BX), Z22, Z22
+	VPCMPEQD          Z0, Z20, K1
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z14, Z20, Z20
+	VADDPS            Z20, Z16, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z17, Z21
+	VMULPS.BCST       4(BX), Z21, Z21
+	VPCMPEQD          Z0, Z16, K2
+	VPTESTMD          Z8, Z22, K3
+	VPADDD            Z9, Z22, Z22
+	VPADDD            Z7, Z22, K3, Z22
+	VPTESTMD          Z8, Z21, K3
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K3, Z21
+	VPERMT2W          Z21, Z6, Z22
+	VMOVNTPS          Z22, (DI)
+	VPANDD            Z12, Z18, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z20
+	VSUBPS            Z17, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z18, Z20
+	VMULPS.BCST       8(BX), Z20, Z20
+	VPCMPEQD          Z0, Z16, K3
+	VPANDD            Z12, Z19, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VMULPS.BCST       12(BX), Z18, Z18
+	VPCMPEQD          Z0, Z16, K4
+	VPTESTMD          Z8, Z20, K5
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K5, Z20
+	VPTESTMD          Z8, Z18, K5
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K5, Z18
+	VPERMT2W          Z18, Z6, Z20
+	VMOVNTPS          Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z4, Z0, Z0
@@ -3401,11 +3518,11 @@ short2rare:
 	VADDPS       Z18, Z17, Z19
 	VSUBPS       Z18, Z19, Z19
 	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VMULPS       Z4, Z19, Z19
+	VMULPS.BCST  (BX), Z19, Z19
 	VCMPPS       $0x00, Z16, Z17, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z4, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
 	VPANDD       Z12, Z0, Z16
 	VMINPS       Z16, Z13, Z17
 	VPANDD       Z11, Z17, Z18
@@ -3414,7 +3531,7 @@ short2rare:
 	VADDPS       Z18, Z17, Z20
 	VSUBPS       Z18, Z20, Z20
 	VPTERNLOGD   $0xf8, Z10, Z0, Z20
-	VMULPS       Z4, Z20, Z20
+	VMULPS.BCST  4(BX), Z20, Z20
 	VCMPPS       $0x00, Z16, Z17, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z8, Z19, K3
@@ -3431,7 +3548,7 @@ short2rare:
 	VMOVUPS      Z16, (DI)
 	VPMOVZXWD    64(DX), Z16
 	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z3, Z16, Z16
+	VDIVPS       Z2, Z16, Z16
 	VPANDD       Z12, Z16, Z17
 	VMINPS       Z17, Z13, Z18
 	VPANDD       Z11, Z18, Z19
@@ -3440,11 +3557,11 @@ short2rare:
 	VADDPS       Z19, Z18, Z20
 	VSUBPS       Z19, Z20, Z20
 	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VMULPS       Z3, Z20, Z20
+	VMULPS.BCST  8(BX), Z20, Z20
 	VCMPPS       $0x00, Z17, Z18, K3
 	VPMOVZXWD    96(DX), Z16
 	VPSLLD       $0x10, Z16, Z16
-	VDIVPS       Z3, Z16, Z16
+	VDIVPS       Z1, Z16, Z16
 	VPANDD       Z12, Z16, Z17
 	VMINPS       Z17, Z13, Z18
 	VPANDD       Z11, Z18, Z19
@@ -3453,7 +3570,7 @@ short2rare:
 	VADDPS       Z19, Z18, Z21
 	VSUBPS       Z19, Z21, Z21
 	VPTERNLOGD   $0xf8, Z10, Z16, Z21
-	VMULPS       Z3, Z21, Z21
+	VMULPS.BCST  12(BX), Z21, Z21
 	VCMPPS       $0x00, Z17, Z18, K4
 	VPTESTMD     Z8, Z20, K5
 	VPADDD       Z9, Z20, Z16
@@ -3472,199 +3589,6 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z5, K1, Z0
 	VMOVUPS      Z0, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VBROADCASTSS 8(BX), Z2
-	VBROADCASTSS 12(BX), Z1
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z18
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z0, Z19, Z20
-	VFMSUB231PS  Z4, Z20, Z19
-	VFNMADD231PS Z0, Z19, Z20
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z16, Z19, Z21
-	VFMSUB231PS  Z3, Z21, Z19
-	VFNMADD231PS Z16, Z19, Z21
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z17, Z19, Z22
-	VFMSUB231PS  Z2, Z22, Z19
-	VFNMADD231PS Z17, Z19, Z22
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VMULPS       Z18, Z19, Z23
-	VFMSUB231PS  Z1, Z23, Z19
-	VFNMADD231PS Z18, Z19, Z23
-	VADDPS       Z21, Z20, Z19
-	VADDPS       Z23, Z22, Z24
-	VADDPS       Z24, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z20, Z19
-	VPMINUD      Z13, Z19, Z24
-	VPANDD       Z11, Z24, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z24, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z20, Z26
-	VMULPS       Z4, Z26, Z26
-	VPCMPEQD     Z19, Z24, K1
-	VPANDD       Z12, Z21, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z20, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z21, Z25
-	VMULPS       Z3, Z25, Z25
-	VPCMPEQD     Z19, Z20, K2
-	VPTESTMD     Z8, Z26, K3
-	VPADDD       Z9, Z26, Z26
-	VPADDD       Z7, Z26, K3, Z26
-	VPTESTMD     Z8, Z25, K3
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K3, Z25
-	VPERMT2W     Z25, Z6, Z26
-	VMOVNTPS     Z26, (DI)
-	VPANDD       Z12, Z22, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z24
-	VSUBPS       Z21, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z22, Z24
-	VMULPS       Z2, Z24, Z24
-	VPCMPEQD     Z19, Z20, K3
-	VPANDD       Z12, Z23, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z23, Z22
-	VMULPS       Z1, Z22, Z22
-	VPCMPEQD     Z19, Z20, K4
-	VPTESTMD     Z8, Z24, K5
-	VPADDD       Z9, Z24, Z24
-	VPADDD       Z7, Z24, K5, Z24
-	VPTESTMD     Z8, Z22, K5
-	VPADDD       Z9, Z22, Z22
-	VPADDD       Z7, Z22, K5, Z22
-	VPERMT2W     Z22, Z6, Z24
-	VMOVNTPS     Z24, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z19
-	VMOVNTPS     Z19, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VPMOVZXWD    (DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z4, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VMINPS       Z20, Z13, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z21, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z19, Z23
-	VMULPS       Z4, Z23, Z23
-	VCMPPS       $0x00, Z20, Z21, K1
-	VPMOVZXWD    32(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z3, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VMINPS       Z20, Z13, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z21, Z24
-	VSUBPS       Z22, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z19, Z24
-	VMULPS       Z3, Z24, Z24
-	VCMPPS       $0x00, Z20, Z21, K2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z19
-	VPTESTMD     Z8, Z23, K3
-	VPADDD       Z9, Z23, Z20
-	VPADDD       Z7, Z20, K3, Z20
-	VCMPPS       $0x07, Z23, Z23, K3
-	VBLENDMPS    Z20, Z19, K3, Z20
-	VPTESTMD     Z8, Z24, K3
-	VPADDD       Z9, Z24, Z21
-	VPADDD       Z7, Z21, K3, Z21
-	VCMPPS       $0x07, Z24, Z24, K3
-	VBLENDMPS    Z21, Z19, K3, Z21
-	VPERMT2W     Z21, Z6, Z20
-	VMOVUPS      Z20, (DI)
-	VPMOVZXWD    64(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VDIVPS       Z2, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VMINPS       Z21, Z13, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z20, Z24
-	VMULPS       Z2, Z24, Z24
-	VCMPPS       $0x00, Z21, Z22, K3
-	VPMOVZXWD    96(DX), Z20
-	VPSLLD       $0x10, Z20, Z20
-	VDIVPS       Z1, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VMINPS       Z21, Z13, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z25
-	VSUBPS       Z23, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z20, Z25
-	VMULPS       Z1, Z25, Z25
-	VCMPPS       $0x00, Z21, Z22, K4
-	VPTESTMD     Z8, Z24, K5
-	VPADDD       Z9, Z24, Z20
-	VPADDD       Z7, Z20, K5, Z20
-	VCMPPS       $0x07, Z24, Z24, K5
-	VBLENDMPS    Z20, Z19, K5, Z20
-	VPTESTMD     Z8, Z25, K5
-	VPADDD       Z9, Z25, Z21
-	VPADDD       Z7, Z21, K5, Z21
-	VCMPPS       $0x07, Z25, Z25, K5
-	VBLENDMPS    Z21, Z19, K5, Z21
-	VPERMT2W     Z21, Z6, Z20
-	VMOVUPS      Z20, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z5, K1, Z19
-	VMOVUPS      Z19, (SI)
 	JMP          short4back
 
 lanerare:
@@ -3867,7 +3791,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x7fff, Z8 0x10000, Z7 0x1, Z6 table
 	// per group: Z5 scale, Z4 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4277,245 +4201,234 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS (R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS (BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z1
-	VFNMADD231PS Z19, Z18, Z1
-	VPMOVZXWD    32(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z0
-	VFNMADD231PS Z19, Z18, Z0
-	VPMOVZXWD    64(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 4(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 4(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z16
-	VFNMADD231PS Z19, Z18, Z16
-	VPMOVZXWD    96(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z17
-	VFNMADD231PS Z19, Z18, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFMSUB231PS.BCST  (BX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (R8), Z16, Z3
+	VPMOVZXWD         32(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       (R8), Z16, Z17
+	VFMSUB231PS.BCST  (BX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (R8), Z16, Z2
+	VPMOVZXWD         64(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(R8), Z16, Z1
+	VPMOVZXWD         96(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z16, Z0
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 8(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 8(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VFNMADD231PS Z19, Z18, Z20
-	VPMOVZXWD    160(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z22
-	VFMSUB231PS  Z21, Z22, Z18
-	VFNMADD231PS Z19, Z18, Z22
-	VPMOVZXWD    192(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VBROADCASTSS 12(R8), Z19
-	VMULPS       Z19, Z18, Z21
-	VBROADCASTSS 12(BX), Z23
-	VFMSUB231PS  Z23, Z21, Z18
-	VFNMADD231PS Z19, Z18, Z21
-	VPMOVZXWD    224(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z19, Z18, Z24
-	VFMSUB231PS  Z23, Z24, Z18
-	VFNMADD231PS Z19, Z18, Z24
-	VADDPS       Z0, Z1, Z18
-	VADDPS       Z17, Z16, Z19
-	VADDPS       Z19, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z1, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z25
-	VSUBPS       Z23, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z1, Z25
-	VBROADCASTSS (BX), Z23
-	VMULPS       Z23, Z25, Z25
-	VPCMPEQD     Z18, Z19, K1
-	VPANDD       Z12, Z0, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z26
-	VPMAXUD      Z15, Z26, Z26
-	VPADDD       Z14, Z26, Z26
-	VADDPS       Z26, Z19, Z27
-	VSUBPS       Z26, Z27, Z27
-	VPTERNLOGD   $0xf8, Z10, Z0, Z27
-	VMULPS       Z23, Z27, Z27
-	VPCMPEQD     Z18, Z19, K2
-	VPTESTMD     Z8, Z25, K3
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K3, Z25
-	VPTESTMD     Z8, Z27, K3
-	VPADDD       Z9, Z27, Z27
-	VPADDD       Z7, Z27, K3, Z27
-	VPERMT2W     Z27, Z6, Z25
-	VMOVUPS      Z25, (DI)
-	VPANDD       Z12, Z16, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z25
-	VSUBPS       Z23, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z16, Z25
-	VBROADCASTSS 4(BX), Z23
-	VMULPS       Z23, Z25, Z25
-	VPCMPEQD     Z18, Z19, K3
-	VPANDD       Z12, Z17, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z26
-	VPMAXUD      Z15, Z26, Z26
-	VPADDD       Z14, Z26, Z26
-	VADDPS       Z26, Z19, Z27
-	VSUBPS       Z26, Z27, Z27
-	VPTERNLOGD   $0xf8, Z10, Z17, Z27
-	VMULPS       Z23, Z27, Z27
-	VPCMPEQD     Z18, Z19, K4
-	VPTESTMD     Z8, Z25, K5
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K5, Z25
-	VPTESTMD     Z8, Z27, K5
-	VPADDD       Z9, Z27, Z27
-	VPADDD       Z7, Z27, K5, Z27
-	VPERMT2W     Z27, Z6, Z25
-	VMOVUPS      Z25, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z20, Z1
-	VMOVAPS      Z22, Z0
-	VMOVAPS      Z21, Z16
-	VMOVAPS      Z24, Z17
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z16
+	VFNMADD231PS.BCST 8(R8), Z16, Z17
+	VPMOVZXWD         160(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       8(R8), Z16, Z18
+	VFMSUB231PS.BCST  8(BX), Z18, Z16
+	VFNMADD231PS.BCST 8(R8), Z16, Z18
+	VPMOVZXWD         192(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(R8), Z16, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z19
+	VPMOVZXWD         224(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       12(R8), Z16, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z3, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z3, Z23
+	VMULPS.BCST       (BX), Z23, Z23
+	VPCMPEQD          Z16, Z21, K1
+	VPANDD            Z12, Z2, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z24
+	VSUBPS            Z22, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z2, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z16, Z21, K2
+	VPTESTMD          Z8, Z23, K3
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K3, Z23
+	VPTESTMD          Z8, Z24, K3
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K3, Z24
+	VPERMT2W          Z24, Z6, Z23
+	VMOVUPS           Z23, (DI)
+	VPANDD            Z12, Z1, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z1, Z23
+	VMULPS.BCST       4(BX), Z23, Z23
+	VPCMPEQD          Z16, Z21, K3
+	VPANDD            Z12, Z0, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z24
+	VSUBPS            Z22, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VMULPS.BCST       4(BX), Z24, Z24
+	VPCMPEQD          Z16, Z21, K4
+	VPTESTMD          Z8, Z23, K5
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K5, Z23
+	VPTESTMD          Z8, Z24, K5
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K5, Z24
+	VPERMT2W          Z24, Z6, Z23
+	VMOVUPS           Z23, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VMULPS       Z5, Z21, Z21
-	VPCMPEQD     Z0, Z19, K1
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VMULPS       Z5, Z20, Z20
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z8, Z21, K3
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K3, Z21
-	VPTESTMD     Z8, Z20, K3
-	VPADDD       Z9, Z20, Z20
-	VPADDD       Z7, Z20, K3, Z20
-	VPERMT2W     Z20, Z6, Z21
-	VMOVUPS      Z21, (DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z19
-	VSUBPS       Z16, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z17, Z19
-	VMULPS       Z4, Z19, Z19
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z18, Z17
-	VMULPS       Z4, Z17, Z17
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z8, Z19, K5
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K5, Z19
-	VPTESTMD     Z8, Z17, K5
-	VPADDD       Z9, Z17, Z17
-	VPADDD       Z7, Z17, K5, Z17
-	VPERMT2W     Z17, Z6, Z19
-	VMOVUPS      Z19, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z5
+	VBROADCASTSS      4(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z1, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VPCMPEQD          Z0, Z17, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z1, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z2, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z19, K3
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K3, Z19
+	VPTESTMD          Z8, Z18, K3
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K3, Z18
+	VPERMT2W          Z18, Z6, Z19
+	VMOVUPS           Z19, (DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z17
+	VSUBPS            Z2, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z3, Z17
+	VMULPS.BCST       4(BX), Z17, Z17
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z16, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z17, K5
+	VPADDD            Z9, Z17, Z17
+	VPADDD            Z7, Z17, K5, Z17
+	VPTESTMD          Z8, Z3, K5
+	VPADDD            Z9, Z3, Z3
+	VPADDD            Z7, Z3, K5, Z3
+	VPERMT2W          Z3, Z6, Z17
+	VMOVUPS           Z17, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4530,259 +4443,236 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS (R8), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS (BX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z18
-	VFNMADD231PS Z23, Z22, Z18
-	VPMOVZXWD    32(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 4(R8), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 4(BX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z19
-	VFNMADD231PS Z23, Z22, Z19
-	VPMOVZXWD    64(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 8(R8), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 8(BX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z20
-	VFNMADD231PS Z23, Z22, Z20
-	VPMOVZXWD    96(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 12(R8), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 12(BX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z21
-	VFNMADD231PS Z23, Z22, Z21
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VFMSUB231PS.BCST  (BX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (R8), Z18, Z1
+	VPMOVZXWD         32(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(R8), Z18, Z0
+	VPMOVZXWD         64(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VFMSUB231PS.BCST  8(BX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(R8), Z18, Z16
+	VPMOVZXWD         96(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       12(R8), Z18, Z19
+	VFMSUB231PS.BCST  12(BX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(R8), Z18, Z17
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 16(R8), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 16(BX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VFNMADD231PS Z23, Z22, Z24
-	VPMOVZXWD    160(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 20(R8), Z23
-	VMULPS       Z23, Z22, Z25
-	VBROADCASTSS 20(BX), Z26
-	VFMSUB231PS  Z26, Z25, Z22
-	VFNMADD231PS Z23, Z22, Z25
-	VPMOVZXWD    192(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 24(R8), Z23
-	VMULPS       Z23, Z22, Z26
-	VBROADCASTSS 24(BX), Z27
-	VFMSUB231PS  Z27, Z26, Z22
-	VFNMADD231PS Z23, Z22, Z26
-	VPMOVZXWD    224(DX), Z22
-	VPSLLD       $0x10, Z22, Z22
-	VBROADCASTSS 28(R8), Z23
-	VMULPS       Z23, Z22, Z27
-	VBROADCASTSS 28(BX), Z28
-	VFMSUB231PS  Z28, Z27, Z22
-	VFNMADD231PS Z23, Z22, Z27
-	VADDPS       Z19, Z18, Z22
-	VADDPS       Z21, Z20, Z23
-	VADDPS       Z23, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z18, Z22
-	VPMINUD      Z13, Z22, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z29
-	VSUBPS       Z28, Z29, Z29
-	VPTERNLOGD   $0xf8, Z10, Z18, Z29
-	VBROADCASTSS (BX), Z28
-	VMULPS       Z28, Z29, Z29
-	VPCMPEQD     Z22, Z23, K1
-	VPANDD       Z12, Z19, Z22
-	VPMINUD      Z13, Z22, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z30
-	VSUBPS       Z28, Z30, Z30
-	VPTERNLOGD   $0xf8, Z10, Z19, Z30
-	VBROADCASTSS 4(BX), Z28
-	VMULPS       Z28, Z30, Z30
-	VPCMPEQD     Z22, Z23, K2
-	VPTESTMD     Z8, Z29, K3
-	VPADDD       Z9, Z29, Z29
-	VPADDD       Z7, Z29, K3, Z29
-	VPTESTMD     Z8, Z30, K3
-	VPADDD       Z9, Z30, Z30
-	VPADDD       Z7, Z30, K3, Z30
-	VPERMT2W     Z30, Z6, Z29
-	VMOVUPS      Z29, (DI)
-	VPANDD       Z12, Z20, Z22
-	VPMINUD      Z13, Z22, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z29
-	VSUBPS       Z28, Z29, Z29
-	VPTERNLOGD   $0xf8, Z10, Z20, Z29
-	VBROADCASTSS 8(BX), Z28
-	VMULPS       Z28, Z29, Z29
-	VPCMPEQD     Z22, Z23, K3
-	VPANDD       Z12, Z21, Z22
-	VPMINUD      Z13, Z22, Z23
-	VPANDD       Z11, Z23, Z28
-	VPMAXUD      Z15, Z28, Z28
-	VPADDD       Z14, Z28, Z28
-	VADDPS       Z28, Z23, Z30
-	VSUBPS       Z28, Z30, Z30
-	VPTERNLOGD   $0xf8, Z10, Z21, Z30
-	VBROADCASTSS 12(BX), Z28
-	VMULPS       Z28, Z30, Z30
-	VPCMPEQD     Z22, Z23, K4
-	VPTESTMD     Z8, Z29, K5
-	VPADDD       Z9, Z29, Z29
-	VPADDD       Z7, Z29, K5, Z29
-	VPTESTMD     Z8, Z30, K5
-	VPADDD       Z9, Z30, Z30
-	VPADDD       Z7, Z30, K5, Z30
-	VPERMT2W     Z30, Z6, Z29
-	VMOVUPS      Z29, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       16(R8), Z18, Z19
+	VFMSUB231PS.BCST  16(BX), Z19, Z18
+	VFNMADD231PS.BCST 16(R8), Z18, Z19
+	VPMOVZXWD         160(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       20(R8), Z18, Z20
+	VFMSUB231PS.BCST  20(BX), Z20, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z20
+	VPMOVZXWD         192(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       24(R8), Z18, Z21
+	VFMSUB231PS.BCST  24(BX), Z21, Z18
+	VFNMADD231PS.BCST 24(R8), Z18, Z21
+	VPMOVZXWD         224(DX), Z18
+	VPSLLD            $0x10, Z18, Z18
+	VMULPS.BCST       28(R8), Z18, Z22
+	VFMSUB231PS.BCST  28(BX), Z22, Z18
+	VFNMADD231PS.BCST 28(R8), Z18, Z22
+	VADDPS            Z0, Z1, Z18
+	VADDPS            Z17, Z16, Z23
+	VADDPS            Z23, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z1, Z18
+	VPMINUD           Z13, Z18, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z25
+	VSUBPS            Z24, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z1, Z25
+	VMULPS.BCST       (BX), Z25, Z25
+	VPCMPEQD          Z18, Z23, K1
+	VPANDD            Z12, Z0, Z18
+	VPMINUD           Z13, Z18, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z26
+	VSUBPS            Z24, Z26, Z26
+	VPTERNLOGD        $0xf8, Z10, Z0, Z26
+	VMULPS.BCST       4(BX), Z26, Z26
+	VPCMPEQD          Z18, Z23, K2
+	VPTESTMD          Z8, Z25, K3
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K3, Z25
+	VPTESTMD          Z8, Z26, K3
+	VPADDD            Z9, Z26, Z26
+	VPADDD            Z7, Z26, K3, Z26
+	VPERMT2W          Z26, Z6, Z25
+	VMOVUPS           Z25, (DI)
+	VPANDD            Z12, Z16, Z18
+	VPMINUD           Z13, Z18, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z25
+	VSUBPS            Z24, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z16, Z25
+	VMULPS.BCST       8(BX), Z25, Z25
+	VPCMPEQD          Z18, Z23, K3
+	VPANDD            Z12, Z17, Z18
+	VPMINUD           Z13, Z18, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z14, Z24, Z24
+	VADDPS            Z24, Z23, Z26
+	VSUBPS            Z24, Z26, Z26
+	VPTERNLOGD        $0xf8, Z10, Z17, Z26
+	VMULPS.BCST       12(BX), Z26, Z26
+	VPCMPEQD          Z18, Z23, K4
+	VPTESTMD          Z8, Z25, K5
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K5, Z25
+	VPTESTMD          Z8, Z26, K5
+	VPADDD            Z9, Z26, Z26
+	VPADDD            Z7, Z26, K5, Z26
+	VPERMT2W          Z26, Z6, Z25
+	VMOVUPS           Z25, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS 8(BX), Z3
-	VBROADCASTSS 12(BX), Z2
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z0
-	VBROADCASTSS 8(R8), Z16
-	VBROADCASTSS 12(R8), Z17
-	VPMOVZXWD    (DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VPMOVZXWD    32(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VPMOVZXWD    64(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VPMOVZXWD    96(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z19, Z18
-	VPMINUD      Z13, Z18, Z23
-	VPANDD       Z11, Z23, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z23, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z19, Z25
-	VMULPS       Z5, Z25, Z25
-	VPCMPEQD     Z18, Z23, K1
-	VPANDD       Z12, Z20, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z20, Z24
-	VMULPS       Z4, Z24, Z24
-	VPCMPEQD     Z18, Z19, K2
-	VPTESTMD     Z8, Z25, K3
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K3, Z25
-	VPTESTMD     Z8, Z24, K3
-	VPADDD       Z9, Z24, Z24
-	VPADDD       Z7, Z24, K3, Z24
-	VPERMT2W     Z24, Z6, Z25
-	VMOVUPS      Z25, (DI)
-	VPANDD       Z12, Z21, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z23
-	VSUBPS       Z20, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z21, Z23
-	VMULPS       Z3, Z23, Z23
-	VPCMPEQD     Z18, Z19, K3
-	VPANDD       Z12, Z22, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VMULPS       Z2, Z21, Z21
-	VPCMPEQD     Z18, Z19, K4
-	VPTESTMD     Z8, Z23, K5
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K5, Z23
-	VPTESTMD     Z8, Z21, K5
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K5, Z21
-	VPERMT2W     Z21, Z6, Z23
-	VMOVUPS      Z23, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z5
+	VBROADCASTSS      4(BX), Z4
+	VBROADCASTSS      8(BX), Z3
+	VBROADCASTSS      12(BX), Z2
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z19
+	VPANDD            Z11, Z19, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z14, Z20, Z20
+	VADDPS            Z20, Z19, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z1, Z21
+	VMULPS.BCST       (BX), Z21, Z21
+	VPCMPEQD          Z0, Z19, K1
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z1, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z16, Z20
+	VMULPS.BCST       4(BX), Z20, Z20
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z21, K3
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K3, Z21
+	VPTESTMD          Z8, Z20, K3
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K3, Z20
+	VPERMT2W          Z20, Z6, Z21
+	VMOVUPS           Z21, (DI)
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z19
+	VSUBPS            Z16, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z17, Z19
+	VMULPS.BCST       8(BX), Z19, Z19
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z18, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z18, Z17
+	VMULPS.BCST       12(BX), Z17, Z17
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z19, K5
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K5, Z19
+	VPTESTMD          Z8, Z17, K5
+	VPADDD            Z9, Z17, Z17
+	VPADDD            Z7, Z17, K5, Z17
+	VPERMT2W          Z17, Z6, Z19
+	VMOVUPS           Z19, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4797,7 +4687,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5065,7 +4956,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5357,109 +5249,294 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS 4(R8), Z2
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z5
+	VBROADCASTSS      4(BX), Z4
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z1, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VPCMPEQD          Z0, Z17, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z1, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z2, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z19, K3
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K3, Z19
+	VPTESTMD          Z8, Z18, K3
+	VPADDD            Z9, Z18, Z18
+	VPADDD            Z7, Z18, K3, Z18
+	VPERMT2W          Z18, Z6, Z19
+	VMOVNTPS          Z19, (DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z17
+	VSUBPS            Z2, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z3, Z17
+	VMULPS.BCST       4(BX), Z17, Z17
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z16, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z17, K5
+	VPADDD            Z9, Z17, Z17
+	VPADDD            Z7, Z17, K5, Z17
+	VPTESTMD          Z8, Z3, K5
+	VPADDD            Z9, Z3, Z3
+	VPADDD            Z7, Z3, K5, Z3
+	VPERMT2W          Z3, Z6, Z17
+	VMOVNTPS          Z17, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
+	VDIVPS       Z5, Z0, Z0
+	VPANDD       Z12, Z0, Z1
+	VMINPS       Z1, Z13, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z14, Z3, Z3
+	VADDPS       Z3, Z2, Z16
+	VSUBPS       Z3, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VMULPS.BCST  (BX), Z16, Z16
+	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VMULPS       Z5, Z21, Z21
-	VPCMPEQD     Z0, Z19, K1
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VMULPS       Z5, Z20, Z20
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z8, Z21, K3
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K3, Z21
-	VPTESTMD     Z8, Z20, K3
-	VPADDD       Z9, Z20, Z20
-	VPADDD       Z7, Z20, K3, Z20
-	VPERMT2W     Z20, Z6, Z21
-	VMOVNTPS     Z21, (DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
+	VDIVPS       Z5, Z0, Z0
+	VPANDD       Z12, Z0, Z1
+	VMINPS       Z1, Z13, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z14, Z3, Z3
+	VADDPS       Z3, Z2, Z17
+	VSUBPS       Z3, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VMULPS.BCST  (BX), Z17, Z17
+	VCMPPS       $0x00, Z1, Z2, K2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VPTESTMD     Z8, Z16, K3
+	VPADDD       Z9, Z16, Z1
+	VPADDD       Z7, Z1, K3, Z1
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z1, Z0, K3, Z1
+	VPTESTMD     Z8, Z17, K3
+	VPADDD       Z9, Z17, Z2
+	VPADDD       Z7, Z2, K3, Z2
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z2, Z0, K3, Z2
+	VPERMT2W     Z2, Z6, Z1
+	VMOVUPS      Z1, (DI)
+	VPMOVZXWD    64(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VMINPS       Z2, Z13, Z3
+	VPANDD       Z11, Z3, Z16
 	VPMAXUD      Z15, Z16, Z16
 	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z19
-	VSUBPS       Z16, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z17, Z19
-	VMULPS       Z4, Z19, Z19
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
+	VADDPS       Z16, Z3, Z17
 	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z18, Z17
-	VMULPS       Z4, Z17, Z17
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z8, Z19, K5
-	VPADDD       Z9, Z19, Z19
-	VPADDD       Z7, Z19, K5, Z19
+	VPTERNLOGD   $0xf8, Z10, Z1, Z17
+	VMULPS.BCST  4(BX), Z17, Z17
+	VCMPPS       $0x00, Z2, Z3, K3
+	VPMOVZXWD    96(DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VDIVPS       Z4, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VMINPS       Z2, Z13, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z14, Z16, Z16
+	VADDPS       Z16, Z3, Z18
+	VSUBPS       Z16, Z18, Z18
+	VPTERNLOGD   $0xf8, Z10, Z1, Z18
+	VMULPS.BCST  4(BX), Z18, Z18
+	VCMPPS       $0x00, Z2, Z3, K4
 	VPTESTMD     Z8, Z17, K5
-	VPADDD       Z9, Z17, Z17
-	VPADDD       Z7, Z17, K5, Z17
-	VPERMT2W     Z17, Z6, Z19
-	VMOVNTPS     Z19, 64(DI)
+	VPADDD       Z9, Z17, Z1
+	VPADDD       Z7, Z1, K5, Z1
+	VCMPPS       $0x07, Z17, Z17, K5
+	VBLENDMPS    Z1, Z0, K5, Z1
+	VPTESTMD     Z8, Z18, K5
+	VPADDD       Z9, Z18, Z2
+	VPADDD       Z7, Z2, K5, Z2
+	VCMPPS       $0x07, Z18, Z18, K5
+	VBLENDMPS    Z2, Z0, K5, Z2
+	VPERMT2W     Z2, Z6, Z1
+	VMOVUPS      Z1, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	JMP          short2back
 
-short2rare:
+short4stream:
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z5
+	VBROADCASTSS      4(BX), Z4
+	VBROADCASTSS      8(BX), Z3
+	VBROADCASTSS      12(BX), Z2
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z19
+	VPANDD            Z11, Z19, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z14, Z20, Z20
+	VADDPS            Z20, Z19, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z1, Z21
+	VMULPS.BCST       (BX), Z21, Z21
+	VPCMPEQD          Z0, Z19, K1
+	VPANDD            Z12, Z16, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z1, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z16, Z20
+	VMULPS.BCST       4(BX), Z20, Z20
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z8, Z21, K3
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K3, Z21
+	VPTESTMD          Z8, Z20, K3
+	VPADDD            Z9, Z20, Z20
+	VPADDD            Z7, Z20, K3, Z20
+	VPERMT2W          Z20, Z6, Z21
+	VMOVNTPS          Z21, (DI)
+	VPANDD            Z12, Z17, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z19
+	VSUBPS            Z16, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z17, Z19
+	VMULPS.BCST       8(BX), Z19, Z19
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z18, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z18, Z17
+	VMULPS.BCST       12(BX), Z17, Z17
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z8, Z19, K5
+	VPADDD            Z9, Z19, Z19
+	VPADDD            Z7, Z19, K5, Z19
+	VPTESTMD          Z8, Z17, K5
+	VPADDD            Z9, Z17, Z17
+	VPADDD            Z7, Z17, K5, Z17
+	VPERMT2W          Z17, Z6, Z19
+	VMOVNTPS          Z19, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z5, Z0, Z0
@@ -5471,11 +5548,11 @@ short2rare:
 	VADDPS       Z17, Z16, Z18
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VMULPS       Z5, Z18, Z18
+	VMULPS.BCST  (BX), Z18, Z18
 	VCMPPS       $0x00, Z1, Z16, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VPANDD       Z12, Z0, Z1
 	VMINPS       Z1, Z13, Z16
 	VPANDD       Z11, Z16, Z17
@@ -5484,7 +5561,7 @@ short2rare:
 	VADDPS       Z17, Z16, Z19
 	VSUBPS       Z17, Z19, Z19
 	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VMULPS       Z5, Z19, Z19
+	VMULPS.BCST  4(BX), Z19, Z19
 	VCMPPS       $0x00, Z1, Z16, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z8, Z18, K3
@@ -5501,7 +5578,7 @@ short2rare:
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
+	VDIVPS       Z3, Z1, Z1
 	VPANDD       Z12, Z1, Z16
 	VMINPS       Z16, Z13, Z17
 	VPANDD       Z11, Z17, Z18
@@ -5510,11 +5587,11 @@ short2rare:
 	VADDPS       Z18, Z17, Z19
 	VSUBPS       Z18, Z19, Z19
 	VPTERNLOGD   $0xf8, Z10, Z1, Z19
-	VMULPS       Z4, Z19, Z19
+	VMULPS.BCST  8(BX), Z19, Z19
 	VCMPPS       $0x00, Z16, Z17, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VDIVPS       Z4, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
 	VPANDD       Z12, Z1, Z16
 	VMINPS       Z16, Z13, Z17
 	VPANDD       Z11, Z17, Z18
@@ -5523,7 +5600,7 @@ short2rare:
 	VADDPS       Z18, Z17, Z20
 	VSUBPS       Z18, Z20, Z20
 	VPTERNLOGD   $0xf8, Z10, Z1, Z20
-	VMULPS       Z4, Z20, Z20
+	VMULPS.BCST  12(BX), Z20, Z20
 	VCMPPS       $0x00, Z16, Z17, K4
 	VPTESTMD     Z8, Z19, K5
 	VPADDD       Z9, Z19, Z1
@@ -5537,197 +5614,6 @@ short2rare:
 	VBLENDMPS    Z16, Z0, K5, Z16
 	VPERMT2W     Z16, Z6, Z1
 	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS 8(BX), Z3
-	VBROADCASTSS 12(BX), Z2
-	VBROADCASTSS (R8), Z1
-	VBROADCASTSS 4(R8), Z0
-	VBROADCASTSS 8(R8), Z16
-	VBROADCASTSS 12(R8), Z17
-	VPMOVZXWD    (DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VPMOVZXWD    32(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VPMOVZXWD    64(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VPMOVZXWD    96(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z19, Z18
-	VPMINUD      Z13, Z18, Z23
-	VPANDD       Z11, Z23, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z23, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z19, Z25
-	VMULPS       Z5, Z25, Z25
-	VPCMPEQD     Z18, Z23, K1
-	VPANDD       Z12, Z20, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z19, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z20, Z24
-	VMULPS       Z4, Z24, Z24
-	VPCMPEQD     Z18, Z19, K2
-	VPTESTMD     Z8, Z25, K3
-	VPADDD       Z9, Z25, Z25
-	VPADDD       Z7, Z25, K3, Z25
-	VPTESTMD     Z8, Z24, K3
-	VPADDD       Z9, Z24, Z24
-	VPADDD       Z7, Z24, K3, Z24
-	VPERMT2W     Z24, Z6, Z25
-	VMOVNTPS     Z25, (DI)
-	VPANDD       Z12, Z21, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z23
-	VSUBPS       Z20, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z21, Z23
-	VMULPS       Z3, Z23, Z23
-	VPCMPEQD     Z18, Z19, K3
-	VPANDD       Z12, Z22, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VMULPS       Z2, Z21, Z21
-	VPCMPEQD     Z18, Z19, K4
-	VPTESTMD     Z8, Z23, K5
-	VPADDD       Z9, Z23, Z23
-	VPADDD       Z7, Z23, K5, Z23
-	VPTESTMD     Z8, Z21, K5
-	VPADDD       Z9, Z21, Z21
-	VPADDD       Z7, Z21, K5, Z21
-	VPERMT2W     Z21, Z6, Z23
-	VMOVNTPS     Z23, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VPMOVZXWD    (DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VDIVPS       Z5, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VMINPS       Z19, Z13, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z18, Z22
-	VMULPS       Z5, Z22, Z22
-	VCMPPS       $0x00, Z19, Z20, K1
-	VPMOVZXWD    32(DX), Z18
-	VPSLLD       $0x10, Z18, Z18
-	VDIVPS       Z4, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VMINPS       Z19, Z13, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z23
-	VSUBPS       Z21, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z18, Z23
-	VMULPS       Z4, Z23, Z23
-	VCMPPS       $0x00, Z19, Z20, K2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z18
-	VPTESTMD     Z8, Z22, K3
-	VPADDD       Z9, Z22, Z19
-	VPADDD       Z7, Z19, K3, Z19
-	VCMPPS       $0x07, Z22, Z22, K3
-	VBLENDMPS    Z19, Z18, K3, Z19
-	VPTESTMD     Z8, Z23, K3
-	VPADDD       Z9, Z23, Z20
-	VPADDD       Z7, Z20, K3, Z20
-	VCMPPS       $0x07, Z23, Z23, K3
-	VBLENDMPS    Z20, Z18, K3, Z20
-	VPERMT2W     Z20, Z6, Z19
-	VMOVUPS      Z19, (DI)
-	VPMOVZXWD    64(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z3, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VMINPS       Z20, Z13, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z21, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z19, Z23
-	VMULPS       Z3, Z23, Z23
-	VCMPPS       $0x00, Z20, Z21, K3
-	VPMOVZXWD    96(DX), Z19
-	VPSLLD       $0x10, Z19, Z19
-	VDIVPS       Z2, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VMINPS       Z20, Z13, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z21, Z24
-	VSUBPS       Z22, Z24, Z24
-	VPTERNLOGD   $0xf8, Z10, Z19, Z24
-	VMULPS       Z2, Z24, Z24
-	VCMPPS       $0x00, Z20, Z21, K4
-	VPTESTMD     Z8, Z23, K5
-	VPADDD       Z9, Z23, Z19
-	VPADDD       Z7, Z19, K5, Z19
-	VCMPPS       $0x07, Z23, Z23, K5
-	VBLENDMPS    Z19, Z18, K5, Z19
-	VPTESTMD     Z8, Z24, K5
-	VPADDD       Z9, Z24, Z20
-	VPADDD       Z7, Z20, K5, Z20
-	VCMPPS       $0x07, Z24, Z24, K5
-	VBLENDMPS    Z20, Z18, K5, Z20
-	VPERMT2W     Z20, Z6, Z19
-	VMOVUPS      Z19, 64(DI)
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1

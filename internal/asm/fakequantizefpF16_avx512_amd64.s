@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 32
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -314,200 +314,195 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z16
-	VBROADCASTSS (BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (DX), Z5
-	VFMSUB231PS  Z5, Z18, Z16
-	VMOVAPS      Z18, Z4
-	VFNMADD231PS Z17, Z16, Z4
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFNMADD231PS Z17, Z16, Z3
-	VCVTPH2PS    64(SI), Z16
-	VBROADCASTSS 4(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(DX), Z2
-	VFMSUB231PS  Z2, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFNMADD231PS Z17, Z16, Z1
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z2, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFNMADD231PS Z17, Z16, Z0
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z7
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z4
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z16
-	VBROADCASTSS 8(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VFNMADD231PS Z17, Z16, Z18
-	VCVTPH2PS    160(SI), Z16
-	VMULPS       Z17, Z16, Z20
-	VFMSUB231PS  Z19, Z20, Z16
-	VFNMADD231PS Z17, Z16, Z20
-	VCVTPH2PS    192(SI), Z16
-	VBROADCASTSS 12(BX), Z17
-	VMULPS       Z17, Z16, Z21
-	VBROADCASTSS 12(DX), Z22
-	VFMSUB231PS  Z22, Z21, Z16
-	VFNMADD231PS Z17, Z16, Z21
-	VCVTPH2PS    224(SI), Z16
-	VMULPS       Z17, Z16, Z23
-	VFMSUB231PS  Z22, Z23, Z16
-	VFNMADD231PS Z17, Z16, Z23
-	VADDPS       Z3, Z4, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z4, Z16
-	VPMINUD      Z13, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z4, Z16
-	VMULPS       Z5, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (DI)
-	VPANDD       Z12, Z3, Z16
-	VPMINUD      Z13, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z3, Z16
-	VMULPS       Z5, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(DI)
-	VPANDD       Z12, Z1, Z16
-	VPMINUD      Z13, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z1, Z16
-	VMULPS       Z2, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(DI)
-	VPANDD       Z12, Z0, Z16
-	VPMINUD      Z13, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VMULPS       Z2, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(DI)
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z21, Z1
-	VMOVAPS      Z23, Z0
-	VMOVAPS      Z19, Z5
-	VMOVAPS      Z22, Z2
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z16
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VBROADCASTSS      12(DX), Z19
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z20
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z2, Z3, Z21
+	VADDPS            Z21, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z0, Z0
+	VSUBPS            Z21, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z6, Z0
+	VMULPS            Z7, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z0, Z0
+	VSUBPS            Z21, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z5, Z0
+	VMULPS            Z7, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z0, Z0
+	VSUBPS            Z21, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS            Z4, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z0, Z0
+	VSUBPS            Z21, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VMULPS            Z4, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z18, Z3
+	VMOVAPS           Z20, Z2
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z19, Z4
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS 4(DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS      (DX), Z9
+	VBROADCASTSS      4(DX), Z8
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -521,214 +516,203 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z22
-	VBROADCASTSS (BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS (DX), Z1
-	VFMSUB231PS  Z1, Z24, Z22
-	VMOVAPS      Z24, Z0
-	VFNMADD231PS Z23, Z22, Z0
-	VCVTPH2PS    32(SI), Z22
-	VBROADCASTSS 4(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 4(DX), Z16
-	VFMSUB231PS  Z16, Z24, Z22
-	VMOVAPS      Z24, Z17
-	VFNMADD231PS Z23, Z22, Z17
-	VCVTPH2PS    64(SI), Z22
-	VBROADCASTSS 8(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 8(DX), Z18
-	VFMSUB231PS  Z18, Z24, Z22
-	VMOVAPS      Z24, Z19
-	VFNMADD231PS Z23, Z22, Z19
-	VCVTPH2PS    96(SI), Z22
-	VBROADCASTSS 12(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 12(DX), Z20
-	VFMSUB231PS  Z20, Z24, Z22
-	VMOVAPS      Z24, Z21
-	VFNMADD231PS Z23, Z22, Z21
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VBROADCASTSS      (DX), Z5
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z4
+	VFNMADD231PS.BCST (BX), Z18, Z4
+	VCVTPH2PS         32(SI), Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VBROADCASTSS      4(DX), Z3
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z2
+	VFNMADD231PS.BCST 4(BX), Z18, Z2
+	VCVTPH2PS         64(SI), Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VBROADCASTSS      8(DX), Z1
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VCVTPH2PS         96(SI), Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VBROADCASTSS      12(DX), Z16
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z22
-	VBROADCASTSS 16(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 16(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VFNMADD231PS Z23, Z22, Z24
-	VCVTPH2PS    160(SI), Z22
-	VBROADCASTSS 20(BX), Z23
-	VMULPS       Z23, Z22, Z26
-	VBROADCASTSS 20(DX), Z27
-	VFMSUB231PS  Z27, Z26, Z22
-	VFNMADD231PS Z23, Z22, Z26
-	VCVTPH2PS    192(SI), Z22
-	VBROADCASTSS 24(BX), Z23
-	VMULPS       Z23, Z22, Z28
-	VBROADCASTSS 24(DX), Z29
-	VFMSUB231PS  Z29, Z28, Z22
-	VFNMADD231PS Z23, Z22, Z28
-	VCVTPH2PS    224(SI), Z22
-	VBROADCASTSS 28(BX), Z23
-	VMULPS       Z23, Z22, Z30
-	VBROADCASTSS 28(DX), Z31
-	VFMSUB231PS  Z31, Z30, Z22
-	VFNMADD231PS Z23, Z22, Z30
-	VADDPS       Z17, Z0, Z22
-	VADDPS       Z21, Z19, Z23
-	VADDPS       Z23, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z0, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z0, Z22
-	VMULPS       Z1, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, (DI)
-	VPANDD       Z12, Z17, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z17, Z22
-	VMULPS       Z16, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 32(DI)
-	VPANDD       Z12, Z19, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z19, Z22
-	VMULPS       Z18, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 64(DI)
-	VPANDD       Z12, Z21, Z22
-	VPMINUD      Z13, Z22, Z22
-	VPANDD       Z11, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z14, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z21, Z22
-	VMULPS       Z20, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 96(DI)
-	VMOVAPS      Z24, Z0
-	VMOVAPS      Z26, Z17
-	VMOVAPS      Z28, Z19
-	VMOVAPS      Z30, Z21
-	VMOVAPS      Z25, Z1
-	VMOVAPS      Z27, Z16
-	VMOVAPS      Z29, Z18
-	VMOVAPS      Z31, Z20
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VBROADCASTSS      16(DX), Z20
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VCVTPH2PS         160(SI), Z18
+	VMULPS.BCST       20(BX), Z18, Z21
+	VBROADCASTSS      20(DX), Z22
+	VFMSUB231PS.BCST  20(DX), Z21, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z21
+	VCVTPH2PS         192(SI), Z18
+	VMULPS.BCST       24(BX), Z18, Z23
+	VBROADCASTSS      24(DX), Z24
+	VFMSUB231PS.BCST  24(DX), Z23, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z23
+	VCVTPH2PS         224(SI), Z18
+	VMULPS.BCST       28(BX), Z18, Z25
+	VBROADCASTSS      28(DX), Z26
+	VFMSUB231PS.BCST  28(DX), Z25, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z25
+	VADDPS            Z2, Z4, Z18
+	VADDPS            Z17, Z0, Z27
+	VADDPS            Z27, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z4, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z14, Z27, Z27
+	VADDPS            Z27, Z18, Z18
+	VSUBPS            Z27, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z4, Z18
+	VMULPS            Z5, Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VPANDD            Z12, Z2, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z14, Z27, Z27
+	VADDPS            Z27, Z18, Z18
+	VSUBPS            Z27, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z2, Z18
+	VMULPS            Z3, Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(DI)
+	VPANDD            Z12, Z0, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z14, Z27, Z27
+	VADDPS            Z27, Z18, Z18
+	VSUBPS            Z27, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z0, Z18
+	VMULPS            Z1, Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 64(DI)
+	VPANDD            Z12, Z17, Z18
+	VPMINUD           Z13, Z18, Z18
+	VPANDD            Z11, Z18, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z14, Z27, Z27
+	VADDPS            Z27, Z18, Z18
+	VSUBPS            Z27, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z17, Z18
+	VMULPS            Z16, Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 96(DI)
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	VMOVAPS           Z26, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS 4(DX), Z8
-	VBROADCASTSS 8(DX), Z7
-	VBROADCASTSS 12(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS 8(BX), Z3
-	VBROADCASTSS 12(BX), Z2
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VMULPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VMULPS       Z6, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS      (DX), Z9
+	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      8(DX), Z7
+	VBROADCASTSS      12(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       12(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -742,7 +726,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -937,7 +922,8 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1149,282 +1135,276 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS 4(DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS 4(BX), Z6
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z2, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z3, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z4, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z9
+	VBROADCASTSS      4(DX), Z8
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 32(DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 64(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 96(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z8, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z15, Z2, Z2
-	VPADDD     Z14, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z8, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        short2back
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS 4(DX), Z8
-	VBROADCASTSS 8(DX), Z7
-	VBROADCASTSS 12(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VBROADCASTSS 8(BX), Z3
-	VBROADCASTSS 12(BX), Z2
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VMULPS       Z8, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z17, Z0
-	VMULPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z0
-	VPANDD       Z11, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z14, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VMULPS       Z6, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z9
+	VBROADCASTSS      4(DX), Z8
+	VBROADCASTSS      8(DX), Z7
+	VBROADCASTSS      12(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z2, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 32(DI)
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 64(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z1
+	VPMAXUD           Z15, Z1, Z1
+	VPADDD            Z14, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       12(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 96(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z15, Z16, Z16
-	VPADDD     Z14, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z9, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z15, Z16, Z16
-	VPADDD     Z14, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z8, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z7, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z15, Z16, Z16
-	VPADDD     Z14, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z7, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z6, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z15, Z16, Z16
-	VPADDD     Z14, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VMULPS     Z6, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        short4back
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z7, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (SI), Z0
@@ -1565,7 +1545,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x1010101
 	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -1902,219 +1882,214 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS (BX), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VMOVAPS      Z17, Z4
-	VFNMADD231PS Z16, Z0, Z4
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFMSUB231PS  Z18, Z17, Z0
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z16, Z0, Z3
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 4(BX), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z16, Z0, Z2
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z16, Z0, Z17
-	VFMSUB231PS  Z18, Z17, Z0
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z16, Z0, Z1
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VBROADCASTSS      (BX), Z6
+	VFMSUB231PS.BCST  (BX), Z16, Z0
+	VMOVAPS           Z16, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFMSUB231PS.BCST  (BX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (R8), Z0, Z4
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VBROADCASTSS      4(BX), Z3
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z16
-	VMULPS       Z16, Z0, Z17
-	VBROADCASTSS 8(BX), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VFNMADD231PS Z16, Z0, Z17
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z16, Z0, Z19
-	VFMSUB231PS  Z18, Z19, Z0
-	VFNMADD231PS Z16, Z0, Z19
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z16
-	VMULPS       Z16, Z0, Z18
-	VBROADCASTSS 12(BX), Z20
-	VFMSUB231PS  Z20, Z18, Z0
-	VFNMADD231PS Z16, Z0, Z18
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z16, Z0, Z21
-	VFMSUB231PS  Z20, Z21, Z0
-	VFNMADD231PS Z16, Z0, Z21
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z22
-	VSUBPS       Z20, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z4, Z22
-	VBROADCASTSS (BX), Z20
-	VMULPS       Z20, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, (DI)
-	VPCMPEQD     Z0, Z16, K1
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z16, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z3, Z23
-	VMULPS       Z20, Z23, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 32(DI)
-	VPCMPEQD     Z0, Z16, K2
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z22
-	VSUBPS       Z20, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z2, Z22
-	VBROADCASTSS 4(BX), Z20
-	VMULPS       Z20, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 64(DI)
-	VPCMPEQD     Z0, Z16, K3
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z14, Z22, Z22
-	VADDPS       Z22, Z16, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z10, Z1, Z23
-	VMULPS       Z20, Z23, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 96(DI)
-	VPCMPEQD     Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z17, Z4
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z18, Z2
-	VMOVAPS      Z21, Z1
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VBROADCASTSS      8(BX), Z17
+	VFMSUB231PS.BCST  8(BX), Z16, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFMSUB231PS.BCST  8(BX), Z18, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z18
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VBROADCASTSS      12(BX), Z20
+	VFMSUB231PS.BCST  12(BX), Z19, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z19
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFMSUB231PS.BCST  12(BX), Z21, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z21
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z1, Z2, Z22
+	VADDPS            Z22, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z5, Z24
+	VMULPS            Z6, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, (DI)
+	VPCMPEQD          Z0, Z22, K1
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z4, Z24
+	VMULPS            Z6, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 32(DI)
+	VPCMPEQD          Z0, Z22, K2
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z2, Z24
+	VMULPS            Z3, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 64(DI)
+	VPCMPEQD          Z0, Z22, K3
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z1, Z24
+	VMULPS            Z3, Z24, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 96(DI)
+	VPCMPEQD          Z0, Z22, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z16, Z5
+	VMOVAPS           Z18, Z4
+	VMOVAPS           Z19, Z2
+	VMOVAPS           Z21, Z1
+	VMOVAPS           Z17, Z6
+	VMOVAPS           Z20, Z3
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z1, Z18
-	VMULPS       Z8, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, (DI)
-	VPCMPEQD     Z0, Z16, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z8, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z16
-	VSUBPS       Z2, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z3, Z16
-	VMULPS       Z7, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z14, Z6, Z6
+	VADDPS            Z6, Z5, Z16
+	VSUBPS            Z6, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2129,233 +2104,222 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z19
-	VBROADCASTSS (R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS (BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z0
-	VFNMADD231PS Z20, Z19, Z0
-	VCVTPH2PS    32(DX), Z19
-	VBROADCASTSS 4(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 4(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z16
-	VFNMADD231PS Z20, Z19, Z16
-	VCVTPH2PS    64(DX), Z19
-	VBROADCASTSS 8(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 8(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z17
-	VFNMADD231PS Z20, Z19, Z17
-	VCVTPH2PS    96(DX), Z19
-	VBROADCASTSS 12(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 12(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VMOVAPS      Z21, Z18
-	VFNMADD231PS Z20, Z19, Z18
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z19
+	VMULPS.BCST       (R8), Z19, Z20
+	VBROADCASTSS      (BX), Z4
+	VFMSUB231PS.BCST  (BX), Z20, Z19
+	VMOVAPS           Z20, Z3
+	VFNMADD231PS.BCST (R8), Z19, Z3
+	VCVTPH2PS         32(DX), Z19
+	VMULPS.BCST       4(R8), Z19, Z20
+	VBROADCASTSS      4(BX), Z2
+	VFMSUB231PS.BCST  4(BX), Z20, Z19
+	VMOVAPS           Z20, Z1
+	VFNMADD231PS.BCST 4(R8), Z19, Z1
+	VCVTPH2PS         64(DX), Z19
+	VMULPS.BCST       8(R8), Z19, Z20
+	VBROADCASTSS      8(BX), Z0
+	VFMSUB231PS.BCST  8(BX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFNMADD231PS.BCST 8(R8), Z19, Z16
+	VCVTPH2PS         96(DX), Z19
+	VMULPS.BCST       12(R8), Z19, Z20
+	VBROADCASTSS      12(BX), Z17
+	VFMSUB231PS.BCST  12(BX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFNMADD231PS.BCST 12(R8), Z19, Z18
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z19
-	VBROADCASTSS 16(R8), Z20
-	VMULPS       Z20, Z19, Z21
-	VBROADCASTSS 16(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z19
-	VFNMADD231PS Z20, Z19, Z21
-	VCVTPH2PS    160(DX), Z19
-	VBROADCASTSS 20(R8), Z20
-	VMULPS       Z20, Z19, Z22
-	VBROADCASTSS 20(BX), Z23
-	VFMSUB231PS  Z23, Z22, Z19
-	VFNMADD231PS Z20, Z19, Z22
-	VCVTPH2PS    192(DX), Z19
-	VBROADCASTSS 24(R8), Z20
-	VMULPS       Z20, Z19, Z23
-	VBROADCASTSS 24(BX), Z24
-	VFMSUB231PS  Z24, Z23, Z19
-	VFNMADD231PS Z20, Z19, Z23
-	VCVTPH2PS    224(DX), Z19
-	VBROADCASTSS 28(R8), Z20
-	VMULPS       Z20, Z19, Z24
-	VBROADCASTSS 28(BX), Z25
-	VFMSUB231PS  Z25, Z24, Z19
-	VFNMADD231PS Z20, Z19, Z24
-	VADDPS       Z16, Z0, Z19
-	VADDPS       Z18, Z17, Z20
-	VADDPS       Z20, Z19, Z19
-	VCMPPS       $0x03, Z19, Z19, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z0, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z20, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z0, Z26
-	VBROADCASTSS (BX), Z25
-	VMULPS       Z25, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, (DI)
-	VPCMPEQD     Z19, Z20, K1
-	VPANDD       Z12, Z16, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z20, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z16, Z26
-	VBROADCASTSS 4(BX), Z25
-	VMULPS       Z25, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 32(DI)
-	VPCMPEQD     Z19, Z20, K2
-	VPANDD       Z12, Z17, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z20, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z17, Z26
-	VBROADCASTSS 8(BX), Z25
-	VMULPS       Z25, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 64(DI)
-	VPCMPEQD     Z19, Z20, K3
-	VPANDD       Z12, Z18, Z19
-	VPMINUD      Z13, Z19, Z20
-	VPANDD       Z11, Z20, Z25
-	VPMAXUD      Z15, Z25, Z25
-	VPADDD       Z14, Z25, Z25
-	VADDPS       Z25, Z20, Z26
-	VSUBPS       Z25, Z26, Z26
-	VPTERNLOGD   $0xf8, Z10, Z18, Z26
-	VBROADCASTSS 12(BX), Z25
-	VMULPS       Z25, Z26, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 96(DI)
-	VPCMPEQD     Z19, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z19
-	VMOVUPS      Z19, (SI)
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z19
+	VMULPS.BCST       16(R8), Z19, Z20
+	VBROADCASTSS      16(BX), Z21
+	VFMSUB231PS.BCST  16(BX), Z20, Z19
+	VFNMADD231PS.BCST 16(R8), Z19, Z20
+	VCVTPH2PS         160(DX), Z19
+	VMULPS.BCST       20(R8), Z19, Z22
+	VBROADCASTSS      20(BX), Z23
+	VFMSUB231PS.BCST  20(BX), Z22, Z19
+	VFNMADD231PS.BCST 20(R8), Z19, Z22
+	VCVTPH2PS         192(DX), Z19
+	VMULPS.BCST       24(R8), Z19, Z24
+	VBROADCASTSS      24(BX), Z25
+	VFMSUB231PS.BCST  24(BX), Z24, Z19
+	VFNMADD231PS.BCST 24(R8), Z19, Z24
+	VCVTPH2PS         224(DX), Z19
+	VMULPS.BCST       28(R8), Z19, Z26
+	VBROADCASTSS      28(BX), Z27
+	VFMSUB231PS.BCST  28(BX), Z26, Z19
+	VFNMADD231PS.BCST 28(R8), Z19, Z26
+	VADDPS            Z1, Z3, Z19
+	VADDPS            Z18, Z16, Z28
+	VADDPS            Z28, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z3, Z19
+	VPMINUD           Z13, Z19, Z28
+	VPANDD            Z11, Z28, Z29
+	VPMAXUD           Z15, Z29, Z29
+	VPADDD            Z14, Z29, Z29
+	VADDPS            Z29, Z28, Z30
+	VSUBPS            Z29, Z30, Z30
+	VPTERNLOGD        $0xf8, Z10, Z3, Z30
+	VMULPS            Z4, Z30, Z30
+	VCVTPS2PH         $0x00, Z30, Y30
+	VMOVUPS           Y30, (DI)
+	VPCMPEQD          Z19, Z28, K1
+	VPANDD            Z12, Z1, Z19
+	VPMINUD           Z13, Z19, Z28
+	VPANDD            Z11, Z28, Z29
+	VPMAXUD           Z15, Z29, Z29
+	VPADDD            Z14, Z29, Z29
+	VADDPS            Z29, Z28, Z30
+	VSUBPS            Z29, Z30, Z30
+	VPTERNLOGD        $0xf8, Z10, Z1, Z30
+	VMULPS            Z2, Z30, Z30
+	VCVTPS2PH         $0x00, Z30, Y30
+	VMOVUPS           Y30, 32(DI)
+	VPCMPEQD          Z19, Z28, K2
+	VPANDD            Z12, Z16, Z19
+	VPMINUD           Z13, Z19, Z28
+	VPANDD            Z11, Z28, Z29
+	VPMAXUD           Z15, Z29, Z29
+	VPADDD            Z14, Z29, Z29
+	VADDPS            Z29, Z28, Z30
+	VSUBPS            Z29, Z30, Z30
+	VPTERNLOGD        $0xf8, Z10, Z16, Z30
+	VMULPS            Z0, Z30, Z30
+	VCVTPS2PH         $0x00, Z30, Y30
+	VMOVUPS           Y30, 64(DI)
+	VPCMPEQD          Z19, Z28, K3
+	VPANDD            Z12, Z18, Z19
+	VPMINUD           Z13, Z19, Z28
+	VPANDD            Z11, Z28, Z29
+	VPMAXUD           Z15, Z29, Z29
+	VPADDD            Z14, Z29, Z29
+	VADDPS            Z29, Z28, Z30
+	VSUBPS            Z29, Z30, Z30
+	VPTERNLOGD        $0xf8, Z10, Z18, Z30
+	VMULPS            Z17, Z30, Z30
+	VCVTPS2PH         $0x00, Z30, Y30
+	VMOVUPS           Y30, 96(DI)
+	VPCMPEQD          Z19, Z28, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VMOVAPS           Z20, Z3
+	VMOVAPS           Z22, Z1
+	VMOVAPS           Z24, Z16
+	VMOVAPS           Z26, Z18
+	VMOVAPS           Z21, Z4
+	VMOVAPS           Z23, Z2
+	VMOVAPS           Z25, Z0
+	VMOVAPS           Z27, Z17
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z19
-	VFMSUB231PS  Z5, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VMULPS       Z8, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, (DI)
-	VPCMPEQD     Z0, Z20, K1
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z17, Z21
-	VMULPS       Z7, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 32(DI)
-	VPCMPEQD     Z0, Z16, K2
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z20
-	VSUBPS       Z17, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z18, Z20
-	VMULPS       Z6, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 64(DI)
-	VPCMPEQD     Z0, Z16, K3
-	VPANDD       Z12, Z19, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z5, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(DI)
-	VPCMPEQD     Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z1, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VPCMPEQD          Z0, Z16, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z2, Z17
+	VMULPS.BCST       4(BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z16
+	VSUBPS            Z2, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z3, Z16
+	VMULPS.BCST       8(BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -2370,7 +2334,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2585,7 +2550,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2825,320 +2791,314 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS 4(R8), Z5
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z1, Z18
-	VMULPS       Z8, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVNTPS     Y18, (DI)
-	VPCMPEQD     Z0, Z16, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z2, Z17
-	VMULPS       Z8, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z16
-	VSUBPS       Z2, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z3, Z16
-	VMULPS       Z7, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z7, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z14, Z6, Z6
+	VADDPS            Z6, Z5, Z16
+	VSUBPS            Z6, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z1, Z16
+	VMULPS.BCST       (BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z7, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z7, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z7, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z7, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        short2back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z7, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z7, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z9, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS 4(BX), Z7
-	VBROADCASTSS 8(BX), Z6
-	VBROADCASTSS 12(BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS 4(R8), Z3
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z1
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z19
-	VFMSUB231PS  Z5, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VADDPS       Z17, Z16, Z0
-	VADDPS       Z19, Z18, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z20, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z16, Z22
-	VMULPS       Z8, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVNTPS     Y22, (DI)
-	VPCMPEQD     Z0, Z20, K1
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z16, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z17, Z21
-	VMULPS       Z7, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, 32(DI)
-	VPCMPEQD     Z0, Z16, K2
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z20
-	VSUBPS       Z17, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z18, Z20
-	VMULPS       Z6, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, 64(DI)
-	VPCMPEQD     Z0, Z16, K3
-	VPANDD       Z12, Z19, Z0
-	VPMINUD      Z13, Z0, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z14, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VMULPS       Z5, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVNTPS     Y18, 96(DI)
-	VPCMPEQD     Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z9, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z8
+	VBROADCASTSS      4(BX), Z7
+	VBROADCASTSS      8(BX), Z6
+	VBROADCASTSS      12(BX), Z5
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z16, Z18
+	VSUBPS            Z17, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z1, Z18
+	VMULPS.BCST       (BX), Z18, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVNTPS          Y18, (DI)
+	VPCMPEQD          Z0, Z16, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z1, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z2, Z17
+	VMULPS.BCST       4(BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z16
+	VSUBPS            Z2, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z3, Z16
+	VMULPS.BCST       8(BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VMINPS     Z16, Z13, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z15, Z18, Z18
-	VPADDD     Z14, Z18, Z18
-	VADDPS     Z18, Z17, Z19
-	VSUBPS     Z18, Z19, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VMULPS     Z8, Z19, Z19
-	VCVTPS2PH  $0x00, Z19, Y19
-	VMOVUPS    Y19, (DI)
-	VCMPPS     $0x00, Z16, Z17, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z7, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VMINPS     Z16, Z13, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z15, Z18, Z18
-	VPADDD     Z14, Z18, Z18
-	VADDPS     Z18, Z17, Z19
-	VSUBPS     Z18, Z19, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VMULPS     Z7, Z19, Z19
-	VCVTPS2PH  $0x00, Z19, Y19
-	VMOVUPS    Y19, 32(DI)
-	VCMPPS     $0x00, Z16, Z17, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z6, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VMINPS     Z16, Z13, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z15, Z18, Z18
-	VPADDD     Z14, Z18, Z18
-	VADDPS     Z18, Z17, Z19
-	VSUBPS     Z18, Z19, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VMULPS     Z6, Z19, Z19
-	VCVTPS2PH  $0x00, Z19, Y19
-	VMOVUPS    Y19, 64(DI)
-	VCMPPS     $0x00, Z16, Z17, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z5, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VMINPS     Z16, Z13, Z17
-	VPANDD     Z11, Z17, Z18
-	VPMAXUD    Z15, Z18, Z18
-	VPADDD     Z14, Z18, Z18
-	VADDPS     Z18, Z17, Z19
-	VSUBPS     Z18, Z19, Z19
-	VPTERNLOGD $0xf8, Z10, Z0, Z19
-	VMULPS     Z5, Z19, Z19
-	VCVTPS2PH  $0x00, Z19, Y19
-	VMOVUPS    Y19, 96(DI)
-	VCMPPS     $0x00, Z16, Z17, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z9, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        short4back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z7, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z6, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 8(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z5, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 12(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z9, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (DX), Z0
@@ -3297,7 +3257,7 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
 	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 30
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -3665,217 +3625,212 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS (BX), Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VMOVAPS      Z16, Z5
-	VFNMADD231PS Z1, Z0, Z5
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFMSUB231PS  Z17, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 4(BX), Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z16
-	VFMSUB231PS  Z17, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z1, Z0, Z2
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z7
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (R8), Z0, Z6
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (R8), Z0, Z5
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z4
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z16
-	VBROADCASTSS 8(BX), Z17
-	VFMSUB231PS  Z17, Z16, Z0
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z1, Z0, Z18
-	VFMSUB231PS  Z17, Z18, Z0
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z17
-	VBROADCASTSS 12(BX), Z19
-	VFMSUB231PS  Z19, Z17, Z0
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z1, Z0, Z20
-	VFMSUB231PS  Z19, Z20, Z0
-	VFNMADD231PS Z1, Z0, Z20
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z12, Z5, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z21
-	VSUBPS       Z19, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z5, Z21
-	VBROADCASTSS (BX), Z19
-	VMULPS       Z19, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z1, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z4, Z22
-	VMULPS       Z19, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z21
-	VSUBPS       Z19, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z3, Z21
-	VBROADCASTSS 4(BX), Z19
-	VMULPS       Z19, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z14, Z21, Z21
-	VADDPS       Z21, Z1, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z10, Z2, Z22
-	VMULPS       Z19, Z22, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z16, Z5
-	VMOVAPS      Z18, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z20, Z2
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z16
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFMSUB231PS.BCST  8(BX), Z17, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z17
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VBROADCASTSS      12(BX), Z19
+	VFMSUB231PS.BCST  12(BX), Z18, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z18
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFMSUB231PS.BCST  12(BX), Z20, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z20
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z2, Z3, Z21
+	VADDPS            Z21, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z6, Z23
+	VMULPS            Z7, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, (DI)
+	VPCMPEQD          Z0, Z21, K1
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z5, Z23
+	VMULPS            Z7, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 32(DI)
+	VPCMPEQD          Z0, Z21, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z3, Z23
+	VMULPS            Z4, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 64(DI)
+	VPCMPEQD          Z0, Z21, K3
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z2, Z23
+	VMULPS            Z4, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 96(DI)
+	VPCMPEQD          Z0, Z21, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z17, Z5
+	VMOVAPS           Z18, Z3
+	VMOVAPS           Z20, Z2
+	VMOVAPS           Z16, Z7
+	VMOVAPS           Z19, Z4
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS 4(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z5, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z1, Z17
-	VMULPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z2, Z16
-	VMULPS       Z9, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z14, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z10, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -3890,231 +3845,220 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z18
-	VBROADCASTSS (R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS (BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z1
-	VFNMADD231PS Z19, Z18, Z1
-	VCVTPH2PS    32(DX), Z18
-	VBROADCASTSS 4(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 4(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z0
-	VFNMADD231PS Z19, Z18, Z0
-	VCVTPH2PS    64(DX), Z18
-	VBROADCASTSS 8(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 8(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z16
-	VFNMADD231PS Z19, Z18, Z16
-	VCVTPH2PS    96(DX), Z18
-	VBROADCASTSS 12(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 12(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z17
-	VFNMADD231PS Z19, Z18, Z17
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z18
+	VMULPS.BCST       (R8), Z18, Z19
+	VBROADCASTSS      (BX), Z5
+	VFMSUB231PS.BCST  (BX), Z19, Z18
+	VMOVAPS           Z19, Z4
+	VFNMADD231PS.BCST (R8), Z18, Z4
+	VCVTPH2PS         32(DX), Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VBROADCASTSS      4(BX), Z3
+	VFMSUB231PS.BCST  4(BX), Z19, Z18
+	VMOVAPS           Z19, Z2
+	VFNMADD231PS.BCST 4(R8), Z18, Z2
+	VCVTPH2PS         64(DX), Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VBROADCASTSS      8(BX), Z1
+	VFMSUB231PS.BCST  8(BX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 8(R8), Z18, Z0
+	VCVTPH2PS         96(DX), Z18
+	VMULPS.BCST       12(R8), Z18, Z19
+	VBROADCASTSS      12(BX), Z16
+	VFMSUB231PS.BCST  12(BX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(R8), Z18, Z17
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z18
-	VBROADCASTSS 16(R8), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 16(BX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VFNMADD231PS Z19, Z18, Z20
-	VCVTPH2PS    160(DX), Z18
-	VBROADCASTSS 20(R8), Z19
-	VMULPS       Z19, Z18, Z21
-	VBROADCASTSS 20(BX), Z22
-	VFMSUB231PS  Z22, Z21, Z18
-	VFNMADD231PS Z19, Z18, Z21
-	VCVTPH2PS    192(DX), Z18
-	VBROADCASTSS 24(R8), Z19
-	VMULPS       Z19, Z18, Z22
-	VBROADCASTSS 24(BX), Z23
-	VFMSUB231PS  Z23, Z22, Z18
-	VFNMADD231PS Z19, Z18, Z22
-	VCVTPH2PS    224(DX), Z18
-	VBROADCASTSS 28(R8), Z19
-	VMULPS       Z19, Z18, Z23
-	VBROADCASTSS 28(BX), Z24
-	VFMSUB231PS  Z24, Z23, Z18
-	VFNMADD231PS Z19, Z18, Z23
-	VADDPS       Z0, Z1, Z18
-	VADDPS       Z17, Z16, Z19
-	VADDPS       Z19, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z12, Z1, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z19, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z1, Z25
-	VBROADCASTSS (BX), Z24
-	VMULPS       Z24, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, (DI)
-	VPCMPEQD     Z18, Z19, K1
-	VPANDD       Z12, Z0, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z19, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z0, Z25
-	VBROADCASTSS 4(BX), Z24
-	VMULPS       Z24, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 32(DI)
-	VPCMPEQD     Z18, Z19, K2
-	VPANDD       Z12, Z16, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z19, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z16, Z25
-	VBROADCASTSS 8(BX), Z24
-	VMULPS       Z24, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(DI)
-	VPCMPEQD     Z18, Z19, K3
-	VPANDD       Z12, Z17, Z18
-	VPMINUD      Z13, Z18, Z19
-	VPANDD       Z11, Z19, Z24
-	VPMAXUD      Z15, Z24, Z24
-	VPADDD       Z14, Z24, Z24
-	VADDPS       Z24, Z19, Z25
-	VSUBPS       Z24, Z25, Z25
-	VPTERNLOGD   $0xf8, Z10, Z17, Z25
-	VBROADCASTSS 12(BX), Z24
-	VMULPS       Z24, Z25, Z25
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 96(DI)
-	VPCMPEQD     Z18, Z19, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z20, Z1
-	VMOVAPS      Z21, Z0
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z18
+	VMULPS.BCST       16(R8), Z18, Z19
+	VBROADCASTSS      16(BX), Z20
+	VFMSUB231PS.BCST  16(BX), Z19, Z18
+	VFNMADD231PS.BCST 16(R8), Z18, Z19
+	VCVTPH2PS         160(DX), Z18
+	VMULPS.BCST       20(R8), Z18, Z21
+	VBROADCASTSS      20(BX), Z22
+	VFMSUB231PS.BCST  20(BX), Z21, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z21
+	VCVTPH2PS         192(DX), Z18
+	VMULPS.BCST       24(R8), Z18, Z23
+	VBROADCASTSS      24(BX), Z24
+	VFMSUB231PS.BCST  24(BX), Z23, Z18
+	VFNMADD231PS.BCST 24(R8), Z18, Z23
+	VCVTPH2PS         224(DX), Z18
+	VMULPS.BCST       28(R8), Z18, Z25
+	VBROADCASTSS      28(BX), Z26
+	VFMSUB231PS.BCST  28(BX), Z25, Z18
+	VFNMADD231PS.BCST 28(R8), Z18, Z25
+	VADDPS            Z2, Z4, Z18
+	VADDPS            Z17, Z0, Z27
+	VADDPS            Z27, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z12, Z4, Z18
+	VPMINUD           Z13, Z18, Z27
+	VPANDD            Z11, Z27, Z28
+	VPMAXUD           Z15, Z28, Z28
+	VPADDD            Z14, Z28, Z28
+	VADDPS            Z28, Z27, Z29
+	VSUBPS            Z28, Z29, Z29
+	VPTERNLOGD        $0xf8, Z10, Z4, Z29
+	VMULPS            Z5, Z29, Z29
+	VCVTPS2PH         $0x00, Z29, Y29
+	VMOVUPS           Y29, (DI)
+	VPCMPEQD          Z18, Z27, K1
+	VPANDD            Z12, Z2, Z18
+	VPMINUD           Z13, Z18, Z27
+	VPANDD            Z11, Z27, Z28
+	VPMAXUD           Z15, Z28, Z28
+	VPADDD            Z14, Z28, Z28
+	VADDPS            Z28, Z27, Z29
+	VSUBPS            Z28, Z29, Z29
+	VPTERNLOGD        $0xf8, Z10, Z2, Z29
+	VMULPS            Z3, Z29, Z29
+	VCVTPS2PH         $0x00, Z29, Y29
+	VMOVUPS           Y29, 32(DI)
+	VPCMPEQD          Z18, Z27, K2
+	VPANDD            Z12, Z0, Z18
+	VPMINUD           Z13, Z18, Z27
+	VPANDD            Z11, Z27, Z28
+	VPMAXUD           Z15, Z28, Z28
+	VPADDD            Z14, Z28, Z28
+	VADDPS            Z28, Z27, Z29
+	VSUBPS            Z28, Z29, Z29
+	VPTERNLOGD        $0xf8, Z10, Z0, Z29
+	VMULPS            Z1, Z29, Z29
+	VCVTPS2PH         $0x00, Z29, Y29
+	VMOVUPS           Y29, 64(DI)
+	VPCMPEQD          Z18, Z27, K3
+	VPANDD            Z12, Z17, Z18
+	VPMINUD           Z13, Z18, Z27
+	VPANDD            Z11, Z27, Z28
+	VPMAXUD           Z15, Z28, Z28
+	VPADDD            Z14, Z28, Z28
+	VADDPS            Z28, Z27, Z29
+	VSUBPS            Z28, Z29, Z29
+	VPTERNLOGD        $0xf8, Z10, Z17, Z29
+	VMULPS            Z16, Z29, Z29
+	VCVTPS2PH         $0x00, Z29, Y29
+	VMOVUPS           Y29, 96(DI)
+	VPCMPEQD          Z18, Z27, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z19, Z4
+	VMOVAPS           Z21, Z2
+	VMOVAPS           Z23, Z0
+	VMOVAPS           Z25, Z17
+	VMOVAPS           Z20, Z5
+	VMOVAPS           Z22, Z3
+	VMOVAPS           Z24, Z1
+	VMOVAPS           Z26, Z16
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS 4(BX), Z8
-	VBROADCASTSS 8(BX), Z7
-	VBROADCASTSS 12(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z2
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VMULPS       Z9, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (DI)
-	VPCMPEQD     Z0, Z19, K1
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVUPS      Y20, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z19
-	VSUBPS       Z16, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z17, Z19
-	VMULPS       Z7, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z18, Z17
-	VMULPS       Z6, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z5, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z1, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z2, Z16
+	VMULPS.BCST       4(BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4129,7 +4073,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4375,7 +4320,8 @@ lanetailback:
 
 staged2:
 laneend:
-	TESTB $0x01, ahead+72(FP)
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4612,316 +4558,310 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS 4(BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS 4(R8), Z6
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z9, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z5
-	VPANDD       Z11, Z5, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z5, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z1, Z17
-	VMULPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z12, Z2, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z14, Z5, Z5
-	VADDPS       Z5, Z1, Z16
-	VSUBPS       Z5, Z16, Z16
-	VPTERNLOGD   $0xf8, Z10, Z2, Z16
-	VMULPS       Z9, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVNTPS     Y16, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z3, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z3, Z5
-	VMULPS       Z8, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z4, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z14, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z14, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z10, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z10, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z9, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z2
-	VPANDD     Z11, Z2, Z3
-	VPMAXUD    Z15, Z3, Z3
-	VPADDD     Z14, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VMULPS     Z8, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        short2back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS 4(BX), Z8
-	VBROADCASTSS 8(BX), Z7
-	VBROADCASTSS 12(BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS 4(R8), Z4
-	VBROADCASTSS 8(R8), Z3
-	VBROADCASTSS 12(R8), Z2
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z9, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z12, Z1, Z0
-	VPMINUD      Z13, Z0, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z14, Z20, Z20
-	VADDPS       Z20, Z19, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VMULPS       Z9, Z21, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVNTPS     Y21, (DI)
-	VPCMPEQD     Z0, Z19, K1
-	VPANDD       Z12, Z16, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z14, Z19, Z19
-	VADDPS       Z19, Z1, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z10, Z16, Z20
-	VMULPS       Z8, Z20, Z20
-	VCVTPS2PH    $0x00, Z20, Y20
-	VMOVNTPS     Y20, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z12, Z17, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z19
-	VSUBPS       Z16, Z19, Z19
-	VPTERNLOGD   $0xf8, Z10, Z17, Z19
-	VMULPS       Z7, Z19, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVNTPS     Y19, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z12, Z18, Z0
-	VPMINUD      Z13, Z0, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z14, Z16, Z16
-	VADDPS       Z16, Z1, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z10, Z18, Z17
-	VMULPS       Z6, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVNTPS     Y17, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z9
+	VBROADCASTSS      4(BX), Z8
+	VBROADCASTSS      8(BX), Z7
+	VBROADCASTSS      12(BX), Z6
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z12, Z1, Z0
+	VPMINUD           Z13, Z0, Z5
+	VPANDD            Z11, Z5, Z16
+	VPMAXUD           Z15, Z16, Z16
+	VPADDD            Z14, Z16, Z16
+	VADDPS            Z16, Z5, Z17
+	VSUBPS            Z16, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z1, Z17
+	VMULPS.BCST       (BX), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVNTPS          Y17, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z12, Z2, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z5
+	VPMAXUD           Z15, Z5, Z5
+	VPADDD            Z14, Z5, Z5
+	VADDPS            Z5, Z1, Z16
+	VSUBPS            Z5, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z2, Z16
+	VMULPS.BCST       4(BX), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z10, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z15, Z2, Z2
+	VPADDD            Z14, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z10, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z9, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z15, Z17, Z17
-	VPADDD     Z14, Z17, Z17
-	VADDPS     Z17, Z16, Z18
-	VSUBPS     Z17, Z18, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VMULPS     Z9, Z18, Z18
-	VCVTPS2PH  $0x00, Z18, Y18
-	VMOVUPS    Y18, (DI)
-	VCMPPS     $0x00, Z1, Z16, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z8, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z15, Z17, Z17
-	VPADDD     Z14, Z17, Z17
-	VADDPS     Z17, Z16, Z18
-	VSUBPS     Z17, Z18, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VMULPS     Z8, Z18, Z18
-	VCVTPS2PH  $0x00, Z18, Y18
-	VMOVUPS    Y18, 32(DI)
-	VCMPPS     $0x00, Z1, Z16, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z7, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z15, Z17, Z17
-	VPADDD     Z14, Z17, Z17
-	VADDPS     Z17, Z16, Z18
-	VSUBPS     Z17, Z18, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VMULPS     Z7, Z18, Z18
-	VCVTPS2PH  $0x00, Z18, Y18
-	VMOVUPS    Y18, 64(DI)
-	VCMPPS     $0x00, Z1, Z16, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z6, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VMINPS     Z1, Z13, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z15, Z17, Z17
-	VPADDD     Z14, Z17, Z17
-	VADDPS     Z17, Z16, Z18
-	VSUBPS     Z17, Z18, Z18
-	VPTERNLOGD $0xf8, Z10, Z0, Z18
-	VMULPS     Z6, Z18, Z18
-	VCVTPS2PH  $0x00, Z18, Y18
-	VMOVUPS    Y18, 96(DI)
-	VCMPPS     $0x00, Z1, Z16, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        short4back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z7, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 8(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z6, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS.BCST 12(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (DX), Z0

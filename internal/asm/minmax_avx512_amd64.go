@@ -11,6 +11,21 @@ package asm
 //go:noescape
 func MinMaxAVX512(x *float32, min *float32, max *float32, groups int, length int)
 
+// AbsMaxAVX512 sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxAVX512(x *float32, most *float32, groups int, length int)
+
+// ReachAVX512 sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachAVX512(x *float32, low *float32, high *float32, groups int, length int)
+
 // MinMaxF16AVX512 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -18,12 +33,42 @@ func MinMaxAVX512(x *float32, min *float32, max *float32, groups int, length int
 //go:noescape
 func MinMaxF16AVX512(x *uint16, min *float32, max *float32, groups int, length int)
 
+// AbsMaxF16AVX512 sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxF16AVX512(x *uint16, most *float32, groups int, length int)
+
+// ReachF16AVX512 sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
+
 // MinMaxBF16AVX512 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func MinMaxBF16AVX512(x *uint16, min *float32, max *float32, groups int, length int)
+
+// AbsMaxBF16AVX512 sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxBF16AVX512(x *uint16, most *float32, groups int, length int)
+
+// ReachBF16AVX512 sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachBF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 
 // MergeMinMaxAVX512 sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
 // It runs over n >= 1 elements.

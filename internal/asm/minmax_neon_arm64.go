@@ -11,6 +11,21 @@ package asm
 //go:noescape
 func MinMaxNEON(x *float32, min *float32, max *float32, groups int, length int)
 
+// AbsMaxNEON sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxNEON(x *float32, most *float32, groups int, length int)
+
+// ReachNEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachNEON(x *float32, low *float32, high *float32, groups int, length int)
+
 // MinMaxF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -18,12 +33,42 @@ func MinMaxNEON(x *float32, min *float32, max *float32, groups int, length int)
 //go:noescape
 func MinMaxF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
 
+// AbsMaxF16NEON sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
+
+// ReachF16NEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
 // MinMaxBF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
 func MinMaxBF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
+
+// AbsMaxBF16NEON sets most of each group to the largest |x|, NaN if one is among it.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
+
+// ReachBF16NEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// low is NaN if one is among it, high may be.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
 
 // MergeMinMaxNEON sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
 // It runs over n >= 1 elements.

@@ -535,6 +535,1033 @@ tree16end:
 	CBNZ R4, groups
 	RET
 
+// func AbsMaxNEON(x *float32, most *float32, groups int, length int)
+
+TEXT ·AbsMaxNEON(SB), NOSPLIT, $72-32
+	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+	// per call: V15 0x7fffffff, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 8
+	MOVD x+0(FP), R0
+	MOVD most+8(FP), R1
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+16(FP), R3
+	MOVD length+24(FP), R4
+	CMP $16, R4
+	BEQ tree4
+	CMP $32, R4
+	BEQ tree8
+	CMP $64, R4
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	MOVD R4, R2
+	CMP $16, R2
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f5ad // fmax v13.4s, v13.4s, v0.4s
+	FMOVQ 16(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 32(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f56b // fmax v11.4s, v11.4s, v0.4s
+	FMOVQ 48(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD $64, R0, R0
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE grouploop
+grouptail:
+	CBZ R2, groupend
+	VLD1R (R0), [V31.S4]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f5ad // fmax v13.4s, v13.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 48(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f56b // fmax v11.4s, v11.4s, v0.4s
+	FMOVQ 64(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD R2<<2, R0, R0
+groupend:
+	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
+	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	SUB $1, R3, R3
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 80(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 96(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 112(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 128(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 144(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 208(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 224(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 240(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	FMOVQ F0, (R1)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree4loop
+tree4end:
+	CBNZ R3, groups
+	RET
+tree8:
+	CMP $4, R3
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 144(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 160(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 176(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 192(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 208(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 224(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 240(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 256(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 272(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 288(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 304(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 320(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 336(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 352(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 368(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 384(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 400(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 416(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 432(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 448(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 464(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 480(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 496(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	FMOVQ F0, (R1)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree8loop
+tree8end:
+	CBNZ R3, groups
+	RET
+tree16:
+	CMP $4, R3
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 144(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 208(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 224(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 240(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 256(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 272(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 288(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 304(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 320(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 336(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 352(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 368(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 384(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 400(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 416(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 432(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 448(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 464(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 480(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 496(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 512(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 528(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 544(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 560(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 576(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 592(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 608(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 624(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 640(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 656(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 672(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 688(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 704(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 720(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 736(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 752(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 768(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 784(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 800(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 816(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 832(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 848(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 864(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 880(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 896(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 912(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 928(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 944(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 960(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 976(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 992(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 1008(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	FMOVQ F0, (R1)
+	ADD $1024, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree16loop
+tree16end:
+	CBNZ R3, groups
+	RET
+
+// func ReachNEON(x *float32, low *float32, high *float32, groups int, length int)
+
+TEXT ·ReachNEON(SB), NOSPLIT, $72-40
+	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x0, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 14
+	MOVD x+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
+	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD $64, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.S4]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
+	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD R3<<2, R0, R0
+groupend:
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x6eb0f800 // fminv s0, v0.4s
+	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VUSHR $31, V0.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVS F2, (R1)
+	FMOVS F1, (R2)
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 96(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 112(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 128(R0), F0
+	FMOVQ 144(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	FMOVQ 208(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 224(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 240(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	FMOVQ 144(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 160(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 176(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 192(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 208(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 224(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 240(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 256(R0), F0
+	FMOVQ 272(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 384(R0), F1
+	FMOVQ 400(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 416(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 432(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 448(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 464(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 480(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 496(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 256(R0), F1
+	FMOVQ 272(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 288(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 304(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 320(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 336(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 352(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 368(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 384(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 400(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 416(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 432(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 448(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 464(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 480(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 496(R0), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUZP1 V4.S4, V2.S4, V3.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 512(R0), F0
+	FMOVQ 528(R0), F1
+	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 544(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 560(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 576(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 592(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 608(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 624(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 640(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 656(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 672(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 688(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 704(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 720(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 736(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 752(R0), F1
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 768(R0), F1
+	FMOVQ 784(R0), F5
+	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 800(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 816(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 832(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 848(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 864(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 880(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 896(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 912(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 928(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 944(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 960(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 976(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 992(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	FMOVQ 1008(R0), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	VUZP1 V6.S4, V4.S4, V5.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	VUZP1 V5.S4, V3.S4, V4.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	VUZP1 V1.S4, V0.S4, V3.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V3.S4, V2.S4, V0.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $1024, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
+	CBNZ R4, groups
+	RET
+
 // func MinMaxF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
 
 TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
@@ -1122,6 +2149,1145 @@ tree16end:
 	CBNZ R4, groups
 	RET
 
+// func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
+
+TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
+	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+	// per call: V15 0x7fffffff, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 8
+	MOVD x+0(FP), R0
+	MOVD most+8(FP), R1
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+16(FP), R3
+	MOVD length+24(FP), R4
+	CMP $16, R4
+	BEQ tree4
+	CMP $32, R4
+	BEQ tree8
+	CMP $64, R4
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	MOVD R4, R2
+	CMP $16, R2
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD $32, R0, R0
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE grouploop
+grouptail:
+	CBZ R2, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD R2<<1, R0, R0
+groupend:
+	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
+	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	SUB $1, R3, R3
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree4loop
+tree4end:
+	CBNZ R3, groups
+	RET
+tree8:
+	CMP $4, R3
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree8loop
+tree8end:
+	CBNZ R3, groups
+	RET
+tree16:
+	CMP $4, R3
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 144(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree16loop
+tree16end:
+	CBNZ R3, groups
+	RET
+
+// func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
+TEXT ·ReachF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x0, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 14
+	MOVD x+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD R3<<1, R0, R0
+groupend:
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x6eb0f800 // fminv s0, v0.4s
+	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VUSHR $31, V0.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVS F2, (R1)
+	FMOVS F1, (R2)
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 144(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
+	CBNZ R4, groups
+	RET
+
 // func MinMaxBF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
 
 TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
@@ -1698,6 +3864,1145 @@ tree16loop:
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree16loop
+tree16end:
+	CBNZ R4, groups
+	RET
+
+// func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
+
+TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
+	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+	// per call: V15 0x7fffffff, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 8
+	MOVD x+0(FP), R0
+	MOVD most+8(FP), R1
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+16(FP), R3
+	MOVD length+24(FP), R4
+	CMP $16, R4
+	BEQ tree4
+	CMP $32, R4
+	BEQ tree8
+	CMP $64, R4
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	MOVD R4, R2
+	CMP $16, R2
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD $32, R0, R0
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE grouploop
+grouptail:
+	CBZ R2, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	ADD R2<<1, R0, R0
+groupend:
+	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
+	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	SUB $1, R3, R3
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree4loop
+tree4end:
+	CBNZ R3, groups
+	RET
+tree8:
+	CMP $4, R3
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree8loop
+tree8end:
+	CBNZ R3, groups
+	RET
+tree16:
+	CMP $4, R3
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 144(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	VUZP1 V2.S4, V1.S4, V0.S4
+	VUZP2 V2.S4, V1.S4, V1.S4
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	VUZP1 V3.S4, V2.S4, V1.S4
+	VUZP2 V3.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	ADD $512, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree16loop
+tree16end:
+	CBNZ R3, groups
+	RET
+
+// func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
+TEXT ·ReachBF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x0, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 14
+	MOVD x+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $16, R5
+	BEQ tree4
+	CMP $32, R5
+	BEQ tree8
+	CMP $64, R5
+	BEQ tree16
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	ADD R3<<1, R0, R0
+groupend:
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x6eb0f800 // fminv s0, v0.4s
+	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VUSHR $31, V0.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVS F2, (R1)
+	FMOVS F1, (R2)
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+tree4loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree8:
+	CMP $4, R4
+	BLT tree8end
+tree8loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree8loop
+tree8end:
+	CBNZ R4, groups
+	RET
+tree16:
+	CMP $4, R4
+	BLT tree16end
+tree16loop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 144(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V4.S4, V2.S4
+	VSUB V2.S4, V15.S4, V2.S4
+	VAND V2.B16, V4.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	VBSL V1.B16, V4.B16, V0.B16
+	FMOVQ F0, (R1)
 	FMOVQ F1, (R2)
 	ADD $512, R0, R0
 	ADD $16, R1, R1

@@ -150,7 +150,8 @@ piece10:
 
 piece11:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -319,7 +320,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -494,7 +496,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -668,7 +671,8 @@ piece9:
 
 piece10:
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -60,7 +60,8 @@ lanetailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -145,7 +146,8 @@ lanetailnarrow:
 	VMOVDQU8    Z1, K7, (DI)
 
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -229,7 +231,8 @@ lanetailnarrow:
 	VMOVDQU8   X1, K6, (DI)
 
 laneend:
-	TESTB $0x01, ahead+24(FP)
+	MOVQ  ahead+24(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -319,7 +322,8 @@ lanetailnarrow:
 	VMOVDQU8    Z0, K7, (DI)
 
 laneend:
-	TESTB $0x01, ahead+32(FP)
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

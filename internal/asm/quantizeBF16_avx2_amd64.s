@@ -251,7 +251,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -318,7 +319,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -715,7 +717,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1376,7 +1379,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1453,7 +1457,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1953,7 +1958,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2683,7 +2689,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2762,7 +2769,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3266,7 +3274,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3973,7 +3982,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4040,7 +4050,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4437,7 +4448,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5098,7 +5110,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5175,7 +5188,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5675,7 +5689,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6405,7 +6420,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6484,7 +6500,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6988,7 +7005,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7718,7 +7736,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7791,7 +7810,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8209,7 +8229,8 @@ piece31:
 
 piece32:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8935,7 +8956,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9018,7 +9040,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9539,7 +9562,8 @@ piece36:
 
 piece37:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10334,7 +10358,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10419,7 +10444,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10944,7 +10970,8 @@ piece36:
 
 piece37:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11720,7 +11747,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11796,7 +11824,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12218,7 +12247,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12969,7 +12999,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13055,7 +13086,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13580,7 +13612,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14400,7 +14433,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14488,7 +14522,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15017,7 +15052,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -265,7 +265,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -328,7 +329,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -739,7 +741,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1388,7 +1391,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1461,7 +1465,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1975,7 +1980,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2693,7 +2699,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2768,7 +2775,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3286,7 +3294,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3981,7 +3990,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4044,7 +4054,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4455,7 +4466,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5104,7 +5116,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5177,7 +5190,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5691,7 +5705,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6409,7 +6424,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6484,7 +6500,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7002,7 +7019,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7720,7 +7738,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7789,7 +7808,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8221,7 +8241,8 @@ piece31:
 
 piece32:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8935,7 +8956,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9014,7 +9036,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9549,7 +9572,8 @@ piece36:
 
 piece37:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10332,7 +10356,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10413,7 +10438,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10952,7 +10978,8 @@ piece36:
 
 piece37:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11716,7 +11743,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11788,7 +11816,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12224,7 +12253,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12963,7 +12993,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13045,7 +13076,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13584,7 +13616,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14392,7 +14425,8 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14476,7 +14510,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15019,7 +15054,8 @@ piece34:
 
 piece35:
 laneend:
-	TESTB $0x01, ahead+64(FP)
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -350,7 +350,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -466,7 +467,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -957,7 +959,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1626,6 +1629,1431 @@ lanetailrarenarrow:
 	VMOVUPS   Y1, (SP)
 	JMP       lanetailback
 
+// func QuantizeFpPowerOfTwoE4M3BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y8
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+grouptailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVUPS      Y4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   64(DX), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   128(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   160(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   192(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece25:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXWD  (SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMULPS     Y8, Y0, Y0
+	VPMOVZXWD  16(SI), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMULPS     Y8, Y1, Y1
+	VPMOVZXWD  32(SI), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMULPS     Y8, Y2, Y2
+	VPMOVZXWD  48(SI), Y3
+	VPSLLD     $0x10, Y3, Y3
+	VMULPS     Y8, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x14, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x14, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y1, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+64, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVNTPS     Y4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      192(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
 // func QuantizeFpE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
@@ -1972,7 +3400,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2088,7 +3517,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2579,7 +4009,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3246,6 +4677,1431 @@ lanetailrarenarrow:
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
+// func QuantizeFpPowerOfTwoE5M2BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y8
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+grouptailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVUPS      Y4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   64(DX), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   128(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   160(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   192(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece25:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXWD  (SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMULPS     Y8, Y0, Y0
+	VPMOVZXWD  16(SI), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMULPS     Y8, Y1, Y1
+	VPMOVZXWD  32(SI), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMULPS     Y8, Y2, Y2
+	VPMOVZXWD  48(SI), Y3
+	VPSLLD     $0x10, Y3, Y3
+	VMULPS     Y8, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x15, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x15, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y1, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+64, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVNTPS     Y4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      192(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y9, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
 // func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
@@ -3595,7 +6451,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3711,7 +6568,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4202,7 +7060,8 @@ piece29:
 
 piece30:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4869,6 +7728,1432 @@ lanetailrarenarrow:
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
+	// per group: Y7 recip
+	// loaded at each use: table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VXORPS       Y9, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y7
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y7, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y7, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VSUBPS    Y1, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y7, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y7, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y1, Y1
+	VSUBPS    Y5, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y11, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y2, Y2
+	VSUBPS    Y5, Y2, Y2
+	VPSRLD    $0x14, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPMAXSD   Y9, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+grouptailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y7
+	VBROADCASTSS 4(DX), Y6
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVUPS      Y4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   64(DX), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VSUBPS    Y1, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   96(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   128(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 64(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   160(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 80(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   192(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y1, Y1
+	VSUBPS    Y5, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y11, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y2, Y2
+	VSUBPS    Y5, Y2, Y2
+	VPSRLD    $0x14, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPMAXSD   Y9, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y0, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece25:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXWD  (SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMULPS     Y7, Y0, Y0
+	VPMOVZXWD  16(SI), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMULPS     Y7, Y1, Y1
+	VPMOVZXWD  32(SI), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMULPS     Y7, Y2, Y2
+	VPMOVZXWD  48(SI), Y3
+	VPSLLD     $0x10, Y3, Y3
+	VMULPS     Y7, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y11, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y12, Y5, Y5
+	VADDPS     Y5, Y4, Y4
+	VSUBPS     Y5, Y4, Y4
+	VPSRLD     $0x14, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPMAXSD    Y9, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y11, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y12, Y5, Y5
+	VADDPS     Y5, Y0, Y0
+	VSUBPS     Y5, Y0, Y0
+	VPSRLD     $0x14, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPMAXSD    Y9, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPAND      Y8, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y11, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y12, Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VSUBPS     Y1, Y0, Y0
+	VPSRLD     $0x14, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPMAXSD    Y9, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPAND      Y8, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y11, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y12, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VSUBPS     Y2, Y1, Y1
+	VPSRLD     $0x14, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPMAXSD    Y9, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPAND      Y8, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y1, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+64, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y8, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y7
+	VBROADCASTSS 4(DX), Y6
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y8, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VMOVNTPS     Y4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y0, Y2
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBLENDVPS    Y0, Y1, Y3, Y0
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y1, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y4
+	VMULPS       Y4, Y2, Y2
+	VPAND        Y14, Y2, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
+	VPSRLD       $0x18, Y2, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      192(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
+	VPSRLD       $0x18, Y4, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y3, Y4
+	VPAND        Y8, Y6, Y6
+	VPOR         Y6, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y4, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
 // func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
@@ -5240,7 +9525,8 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5362,7 +9648,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5874,7 +10161,8 @@ piece31:
 
 piece32:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6580,6 +10868,1538 @@ lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per group: Y8 recip
+	// loaded at each use: table, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y8
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+groupback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPMOVZXWD 32(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VPMOVZXWD 48(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	VPMOVZXWD 64(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+grouptailnarrow:
+	VPACKSSDW    Y0, Y4, Y4
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
+
+grouptailback:
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
+
+even6:
+	TESTQ $0x00000010, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000008, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000004, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000002, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000001, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece11:
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece21:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   80(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 32(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   112(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 48(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMOVUPS   144(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 64(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMOVUPS   176(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW    Y0, Y4, Y4
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
+
+lanetailback:
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	JCC  even22
+	ANDB $0x0f, (SP)(AX*1)
+
+even22:
+	TESTQ $0x00000010, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000008, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000004, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000002, BX
+	JEQ   piece26
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000001, BX
+	JEQ   piece27
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece27:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVNTPS     X2, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VANDPS       Y1, Y2, Y1
+	VANDPS       Y0, Y2, Y2
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VANDPS       Y3, Y4, Y3
+	VANDPS       Y0, Y4, Y4
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VANDPS    Y1, Y2, Y1
+	VANDPS    Y0, Y2, Y2
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPAND     Y14, Y0, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y2, Y3, Y2
+	VANDPS    Y0, Y3, Y3
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 48(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPAND     Y14, Y0, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VANDPS    Y3, Y4, Y3
+	VANDPS    Y0, Y4, Y4
+	VPSRLD    $0x1c, Y4, Y4
+	VPAND     Y9, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VANDPS    Y4, Y5, Y4
+	VANDPS    Y0, Y5, Y5
+	VPSRLD    $0x1c, Y5, Y5
+	VPAND     Y9, Y5, Y5
+	VPOR      Y5, Y4, Y4
+
+grouptailrarenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS 4(DX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y4, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVNTPS     X2, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VANDPS       Y1, Y2, Y1
+	VANDPS       Y0, Y2, Y2
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VANDPS       Y3, Y4, Y3
+	VANDPS       Y0, Y4, Y4
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VANDPS       Y1, Y2, Y1
+	VANDPS       Y0, Y2, Y2
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y2, Y0, Y0
+	VPAND        Y14, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VANDPS       Y2, Y3, Y2
+	VANDPS       Y0, Y3, Y3
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y3
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y14, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VANDPS       Y3, Y4, Y3
+	VANDPS       Y0, Y4, Y4
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   80(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VANDPS    Y1, Y2, Y1
+	VANDPS    Y0, Y2, Y2
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   112(SP), Y2
+	VMULPS    Y2, Y0, Y0
+	VPAND     Y14, Y0, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y2, Y3, Y2
+	VANDPS    Y0, Y3, Y3
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 48(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   144(SP), Y3
+	VMULPS    Y3, Y0, Y0
+	VPAND     Y14, Y0, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VANDPS    Y3, Y4, Y3
+	VANDPS    Y0, Y4, Y4
+	VPSRLD    $0x1c, Y4, Y4
+	VPAND     Y9, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   176(SP), Y4
+	VMULPS    Y4, Y0, Y0
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VANDPS    Y4, Y5, Y4
+	VANDPS    Y0, Y5, Y5
+	VPSRLD    $0x1c, Y5, Y5
+	VPAND     Y9, Y5, Y5
+	VPOR      Y5, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)

@@ -12,6 +12,13 @@ package asm
 //go:noescape
 func QuantizeFpE4M3BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
+// QuantizeFpPowerOfTwoE4M3BF16NEON is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE4M3BF16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
 // QuantizeFpE5M2BF16NEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -19,6 +26,13 @@ func QuantizeFpE4M3BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32,
 //
 //go:noescape
 func QuantizeFpE5M2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+
+// QuantizeFpPowerOfTwoE5M2BF16NEON is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE5M2BF16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1BF16NEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
@@ -28,6 +42,13 @@ func QuantizeFpE5M2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32,
 //go:noescape
 func QuantizeFpE2M1BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
+// QuantizeFpPowerOfTwoE2M1BF16NEON is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE2M1BF16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
 // QuantizeFpE2M1PackedBF16NEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -35,3 +56,10 @@ func QuantizeFpE2M1BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32,
 //
 //go:noescape
 func QuantizeFpE2M1PackedBF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+
+// QuantizeFpPowerOfTwoE2M1PackedBF16NEON is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE2M1PackedBF16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)

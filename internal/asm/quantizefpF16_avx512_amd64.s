@@ -10,7 +10,7 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -341,216 +341,207 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z16
-	VBROADCASTSS (BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFNMADD231PS Z17, Z16, Z3
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z2
-	VFNMADD231PS Z17, Z16, Z2
-	VCVTPH2PS    64(SI), Z16
-	VBROADCASTSS 4(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFNMADD231PS Z17, Z16, Z1
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFNMADD231PS Z17, Z16, Z0
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z16
-	VBROADCASTSS 8(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VFNMADD231PS Z17, Z16, Z18
-	VCVTPH2PS    160(SI), Z16
-	VMULPS       Z17, Z16, Z20
-	VFMSUB231PS  Z19, Z20, Z16
-	VFNMADD231PS Z17, Z16, Z20
-	VCVTPH2PS    192(SI), Z16
-	VBROADCASTSS 12(BX), Z17
-	VMULPS       Z17, Z16, Z19
-	VBROADCASTSS 12(DX), Z21
-	VFMSUB231PS  Z21, Z19, Z16
-	VFNMADD231PS Z17, Z16, Z19
-	VCVTPH2PS    224(SI), Z16
-	VMULPS       Z17, Z16, Z22
-	VFMSUB231PS  Z21, Z22, Z16
-	VFNMADD231PS Z17, Z16, Z22
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z14, Z3, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z21
-	VADDPS       Z21, Z16, Z16
-	VPSUBD       Z21, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z3, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z17, Z17
-	VPSUBD       Z23, Z17, Z17
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z1, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z17, Z17
-	VPSUBD       Z23, Z17, Z17
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z1, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z17
-	VPANDD       Z14, Z0, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z21, Z21
-	VPSUBD       Z24, Z21, Z21
-	VPSRLD       $0x14, Z23, Z23
-	VPADDD       Z23, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z21
-	VPACKSSDW    Z21, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVUPS      Z16, (DI)
-	VMOVAPS      Z18, Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z22, Z0
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z0, Z0
+	VPSUBD            Z20, Z0, Z0
+	VPSRLD            $0x14, Z19, Z19
+	VPADDD            Z19, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z5, Z19
+	VPTERNLOGD        $0xf8, Z9, Z19, Z0
+	VPANDD            Z14, Z4, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z12, Z19, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSUBD            Z10, Z19, Z19
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z9, Z20, Z19
+	VPACKSSDW         Z19, Z0, Z0
+	VPANDD            Z14, Z3, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z12, Z19, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSUBD            Z10, Z19, Z19
+	VPSRLD            $0x18, Z3, Z20
+	VPTERNLOGD        $0xf8, Z9, Z20, Z19
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z12, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z9, Z21, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPACKUSWB         Z19, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z0, Z0
+	VPSUBD            Z16, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -564,228 +555,209 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z20
-	VBROADCASTSS (BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z16
-	VFNMADD231PS Z21, Z20, Z16
-	VCVTPH2PS    32(SI), Z20
-	VBROADCASTSS 4(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFNMADD231PS Z21, Z20, Z17
-	VCVTPH2PS    64(SI), Z20
-	VBROADCASTSS 8(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z18
-	VFNMADD231PS Z21, Z20, Z18
-	VCVTPH2PS    96(SI), Z20
-	VBROADCASTSS 12(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFNMADD231PS Z21, Z20, Z19
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VCVTPH2PS         32(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VCVTPH2PS         64(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VCVTPH2PS         96(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z20
-	VBROADCASTSS 16(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VFNMADD231PS Z21, Z20, Z22
-	VCVTPH2PS    160(SI), Z20
-	VBROADCASTSS 20(BX), Z21
-	VMULPS       Z21, Z20, Z23
-	VBROADCASTSS 20(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z20
-	VFNMADD231PS Z21, Z20, Z23
-	VCVTPH2PS    192(SI), Z20
-	VBROADCASTSS 24(BX), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 24(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z20
-	VFNMADD231PS Z21, Z20, Z24
-	VCVTPH2PS    224(SI), Z20
-	VBROADCASTSS 28(BX), Z21
-	VMULPS       Z21, Z20, Z25
-	VBROADCASTSS 28(DX), Z26
-	VFMSUB231PS  Z26, Z25, Z20
-	VFNMADD231PS Z21, Z20, Z25
-	VADDPS       Z17, Z16, Z20
-	VADDPS       Z19, Z18, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z14, Z16, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z26
-	VADDPS       Z26, Z20, Z20
-	VPSUBD       Z26, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z16, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPANDD       Z14, Z17, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z26
-	VPMAXUD      Z13, Z26, Z26
-	VPADDD       Z11, Z26, Z27
-	VADDPS       Z27, Z21, Z21
-	VPSUBD       Z27, Z21, Z21
-	VPSRLD       $0x14, Z26, Z26
-	VPADDD       Z26, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z17, Z26
-	VPTERNLOGD   $0xf8, Z9, Z26, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPANDD       Z14, Z18, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z26
-	VPMAXUD      Z13, Z26, Z26
-	VPADDD       Z11, Z26, Z27
-	VADDPS       Z27, Z21, Z21
-	VPSUBD       Z27, Z21, Z21
-	VPSRLD       $0x14, Z26, Z26
-	VPADDD       Z26, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z18, Z26
-	VPTERNLOGD   $0xf8, Z9, Z26, Z21
-	VPANDD       Z14, Z19, Z26
-	VPMINUD      Z15, Z26, Z26
-	VPANDD       Z12, Z26, Z27
-	VPMAXUD      Z13, Z27, Z27
-	VPADDD       Z11, Z27, Z28
-	VADDPS       Z28, Z26, Z26
-	VPSUBD       Z28, Z26, Z26
-	VPSRLD       $0x14, Z27, Z27
-	VPADDD       Z27, Z26, Z26
-	VPSUBD       Z10, Z26, Z26
-	VPSRLD       $0x18, Z19, Z27
-	VPTERNLOGD   $0xf8, Z9, Z27, Z26
-	VPACKSSDW    Z26, Z21, Z21
-	VPACKUSWB    Z21, Z20, Z20
-	VPERMD       Z20, Z8, Z20
-	VMOVUPS      Z20, (DI)
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VCVTPH2PS         160(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VCVTPH2PS         192(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VCVTPH2PS         224(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z3, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z12, Z16, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z16, Z16
+	VPSUBD            Z22, Z16, Z16
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z9, Z21, Z16
+	VPANDD            Z14, Z2, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x14, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPACKSSDW         Z21, Z16, Z16
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x14, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z12, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x14, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z9, Z23, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPACKUSWB         Z21, Z16, Z16
+	VPERMD            Z16, Z8, Z16
+	VMOVUPS           Z16, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS 8(DX), Z5
-	VBROADCASTSS 12(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VBROADCASTSS 8(BX), Z1
-	VBROADCASTSS 12(BX), Z0
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z3, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z3, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z2, Z16, Z18
-	VFMSUB231PS  Z6, Z18, Z16
-	VFNMADD231PS Z2, Z16, Z18
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z1, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z1, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z0, Z16, Z20
-	VFMSUB231PS  Z4, Z20, Z16
-	VFNMADD231PS Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z17, Z17
-	VPSUBD       Z22, Z17, Z17
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z19, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z21
-	VADDPS       Z21, Z17, Z17
-	VPSUBD       Z21, Z17, Z17
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z21
-	VADDPS       Z21, Z18, Z18
-	VPSUBD       Z21, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVUPS      Z16, (DI)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x14, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x14, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -799,7 +771,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1010,7 +983,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1267,95 +1241,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z0, Z0
+	VPSUBD            Z16, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -1380,19 +1352,166 @@ short2rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x14, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x14, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -1408,8 +1527,25 @@ short2rare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
 	VPMINUD      Z15, Z16, Z16
@@ -1428,174 +1564,6 @@ short2rare:
 	VPACKUSWB    Z3, Z1, Z1
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS 8(DX), Z5
-	VBROADCASTSS 12(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VBROADCASTSS 8(BX), Z1
-	VBROADCASTSS 12(BX), Z0
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z3, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z3, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z2, Z16, Z18
-	VFMSUB231PS  Z6, Z18, Z16
-	VFNMADD231PS Z2, Z16, Z18
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z1, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z1, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z0, Z16, Z20
-	VFMSUB231PS  Z4, Z20, Z16
-	VFNMADD231PS Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z17, Z17
-	VPSUBD       Z22, Z17, Z17
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z19, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z21
-	VADDPS       Z21, Z17, Z17
-	VPSUBD       Z21, Z17, Z17
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z21
-	VADDPS       Z21, Z18, Z18
-	VPSUBD       Z21, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVNTPS     Z16, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VCVTPH2PS    (SI), Z16
-	VDIVPS       Z7, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VBROADCASTSS constantsAVX512<>+88(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VDIVPS       Z6, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VCVTPH2PS    64(SI), Z16
-	VDIVPS       Z5, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VBLENDMPS    Z20, Z18, K1, Z20
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z17, Z17
-	VPERMD       Z17, Z8, Z17
-	VMOVUPS      Z17, (DI)
 	JMP          short4back
 
 lanerare:
@@ -1767,13 +1735,1582 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
+// func QuantizeFpPowerOfTwoE4M3F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
+	// per group: Z7 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z7
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z6
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z5
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z4
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z3
+
+groupahead:
+	VCVTPH2PS  128(SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  160(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  192(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  224(SI), Z16
+	VMULPS     Z7, Z16, Z16
+	VADDPS     Z5, Z6, Z17
+	VADDPS     Z3, Z4, Z18
+	VADDPS     Z18, Z17, Z17
+	VCMPPS     $0x03, Z17, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z6, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z12, Z17, Z18
+	VPMAXUD    Z13, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x14, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSUBD     Z10, Z17, Z17
+	VPSRLD     $0x18, Z6, Z18
+	VPTERNLOGD $0xf8, Z9, Z18, Z17
+	VPANDD     Z14, Z5, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z12, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x14, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPSRLD     $0x18, Z5, Z19
+	VPTERNLOGD $0xf8, Z9, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPANDD     Z14, Z4, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z12, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x14, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPSRLD     $0x18, Z4, Z19
+	VPTERNLOGD $0xf8, Z9, Z19, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z12, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x14, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPSRLD     $0x18, Z3, Z20
+	VPTERNLOGD $0xf8, Z9, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKUSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z8, Z17
+	VMOVUPS    Z17, (DI)
+	VMOVAPS    Z0, Z6
+	VMOVAPS    Z1, Z5
+	VMOVAPS    Z2, Z4
+	VMOVAPS    Z16, Z3
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z7, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z7, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z7, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+
+short2ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         short2loop
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z12, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z8, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z6
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z5
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z4
+
+short4ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         short4loop
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z12, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z8, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS  (SI), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
 // func QuantizeFpE5M2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
 	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2104,216 +3641,207 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z16
-	VBROADCASTSS (BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS (DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z3
-	VFNMADD231PS Z17, Z16, Z3
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z2
-	VFNMADD231PS Z17, Z16, Z2
-	VCVTPH2PS    64(SI), Z16
-	VBROADCASTSS 4(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 4(DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z1
-	VFNMADD231PS Z17, Z16, Z1
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z17, Z16, Z18
-	VFMSUB231PS  Z19, Z18, Z16
-	VMOVAPS      Z18, Z0
-	VFNMADD231PS Z17, Z16, Z0
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z16
-	VBROADCASTSS 8(BX), Z17
-	VMULPS       Z17, Z16, Z18
-	VBROADCASTSS 8(DX), Z19
-	VFMSUB231PS  Z19, Z18, Z16
-	VFNMADD231PS Z17, Z16, Z18
-	VCVTPH2PS    160(SI), Z16
-	VMULPS       Z17, Z16, Z20
-	VFMSUB231PS  Z19, Z20, Z16
-	VFNMADD231PS Z17, Z16, Z20
-	VCVTPH2PS    192(SI), Z16
-	VBROADCASTSS 12(BX), Z17
-	VMULPS       Z17, Z16, Z19
-	VBROADCASTSS 12(DX), Z21
-	VFMSUB231PS  Z21, Z19, Z16
-	VFNMADD231PS Z17, Z16, Z19
-	VCVTPH2PS    224(SI), Z16
-	VMULPS       Z17, Z16, Z22
-	VFMSUB231PS  Z21, Z22, Z16
-	VFNMADD231PS Z17, Z16, Z22
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z17
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z14, Z3, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z21
-	VADDPS       Z21, Z16, Z16
-	VPSUBD       Z21, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z3, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z17, Z17
-	VPSUBD       Z23, Z17, Z17
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z1, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z17, Z17
-	VPSUBD       Z23, Z17, Z17
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z1, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z17
-	VPANDD       Z14, Z0, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z21, Z21
-	VPSUBD       Z24, Z21, Z21
-	VPSRLD       $0x15, Z23, Z23
-	VPADDD       Z23, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z21
-	VPACKSSDW    Z21, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVUPS      Z16, (DI)
-	VMOVAPS      Z18, Z3
-	VMOVAPS      Z20, Z2
-	VMOVAPS      Z19, Z1
-	VMOVAPS      Z22, Z0
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z5, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z0, Z0
+	VPSUBD            Z20, Z0, Z0
+	VPSRLD            $0x15, Z19, Z19
+	VPADDD            Z19, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z5, Z19
+	VPTERNLOGD        $0xf8, Z9, Z19, Z0
+	VPANDD            Z14, Z4, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z12, Z19, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSUBD            Z10, Z19, Z19
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z9, Z20, Z19
+	VPACKSSDW         Z19, Z0, Z0
+	VPANDD            Z14, Z3, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z12, Z19, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSUBD            Z10, Z19, Z19
+	VPSRLD            $0x18, Z3, Z20
+	VPTERNLOGD        $0xf8, Z9, Z20, Z19
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z12, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z9, Z21, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPACKUSWB         Z19, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z0, Z0
+	VPSUBD            Z16, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2327,228 +3855,209 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z20
-	VBROADCASTSS (BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS (DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z16
-	VFNMADD231PS Z21, Z20, Z16
-	VCVTPH2PS    32(SI), Z20
-	VBROADCASTSS 4(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 4(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z17
-	VFNMADD231PS Z21, Z20, Z17
-	VCVTPH2PS    64(SI), Z20
-	VBROADCASTSS 8(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 8(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z18
-	VFNMADD231PS Z21, Z20, Z18
-	VCVTPH2PS    96(SI), Z20
-	VBROADCASTSS 12(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 12(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VMOVAPS      Z22, Z19
-	VFNMADD231PS Z21, Z20, Z19
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VCVTPH2PS         32(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VCVTPH2PS         64(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 8(BX), Z16, Z1
+	VCVTPH2PS         96(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z20
-	VBROADCASTSS 16(BX), Z21
-	VMULPS       Z21, Z20, Z22
-	VBROADCASTSS 16(DX), Z23
-	VFMSUB231PS  Z23, Z22, Z20
-	VFNMADD231PS Z21, Z20, Z22
-	VCVTPH2PS    160(SI), Z20
-	VBROADCASTSS 20(BX), Z21
-	VMULPS       Z21, Z20, Z23
-	VBROADCASTSS 20(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z20
-	VFNMADD231PS Z21, Z20, Z23
-	VCVTPH2PS    192(SI), Z20
-	VBROADCASTSS 24(BX), Z21
-	VMULPS       Z21, Z20, Z24
-	VBROADCASTSS 24(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z20
-	VFNMADD231PS Z21, Z20, Z24
-	VCVTPH2PS    224(SI), Z20
-	VBROADCASTSS 28(BX), Z21
-	VMULPS       Z21, Z20, Z25
-	VBROADCASTSS 28(DX), Z26
-	VFMSUB231PS  Z26, Z25, Z20
-	VFNMADD231PS Z21, Z20, Z25
-	VADDPS       Z17, Z16, Z20
-	VADDPS       Z19, Z18, Z21
-	VADDPS       Z21, Z20, Z20
-	VCMPPS       $0x03, Z20, Z20, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z14, Z16, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z26
-	VADDPS       Z26, Z20, Z20
-	VPSUBD       Z26, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z16, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPANDD       Z14, Z17, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z26
-	VPMAXUD      Z13, Z26, Z26
-	VPADDD       Z11, Z26, Z27
-	VADDPS       Z27, Z21, Z21
-	VPSUBD       Z27, Z21, Z21
-	VPSRLD       $0x15, Z26, Z26
-	VPADDD       Z26, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z17, Z26
-	VPTERNLOGD   $0xf8, Z9, Z26, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPANDD       Z14, Z18, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z26
-	VPMAXUD      Z13, Z26, Z26
-	VPADDD       Z11, Z26, Z27
-	VADDPS       Z27, Z21, Z21
-	VPSUBD       Z27, Z21, Z21
-	VPSRLD       $0x15, Z26, Z26
-	VPADDD       Z26, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x18, Z18, Z26
-	VPTERNLOGD   $0xf8, Z9, Z26, Z21
-	VPANDD       Z14, Z19, Z26
-	VPMINUD      Z15, Z26, Z26
-	VPANDD       Z12, Z26, Z27
-	VPMAXUD      Z13, Z27, Z27
-	VPADDD       Z11, Z27, Z28
-	VADDPS       Z28, Z26, Z26
-	VPSUBD       Z28, Z26, Z26
-	VPSRLD       $0x15, Z27, Z27
-	VPADDD       Z27, Z26, Z26
-	VPSUBD       Z10, Z26, Z26
-	VPSRLD       $0x18, Z19, Z27
-	VPTERNLOGD   $0xf8, Z9, Z27, Z26
-	VPACKSSDW    Z26, Z21, Z21
-	VPACKUSWB    Z21, Z20, Z20
-	VPERMD       Z20, Z8, Z20
-	VMOVUPS      Z20, (DI)
-	VMOVAPS      Z22, Z16
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFMSUB231PS.BCST  16(DX), Z17, Z16
+	VFNMADD231PS.BCST 16(BX), Z16, Z17
+	VCVTPH2PS         160(SI), Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFMSUB231PS.BCST  20(DX), Z18, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z18
+	VCVTPH2PS         192(SI), Z16
+	VMULPS.BCST       24(BX), Z16, Z19
+	VFMSUB231PS.BCST  24(DX), Z19, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z19
+	VCVTPH2PS         224(SI), Z16
+	VMULPS.BCST       28(BX), Z16, Z20
+	VFMSUB231PS.BCST  28(DX), Z20, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z3, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z12, Z16, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z16, Z16
+	VPSUBD            Z22, Z16, Z16
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z9, Z21, Z16
+	VPANDD            Z14, Z2, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x15, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPACKSSDW         Z21, Z16, Z16
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x15, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z12, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x15, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z9, Z23, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPACKUSWB         Z21, Z16, Z16
+	VPERMD            Z16, Z8, Z16
+	VMOVUPS           Z16, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS 8(DX), Z5
-	VBROADCASTSS 12(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VBROADCASTSS 8(BX), Z1
-	VBROADCASTSS 12(BX), Z0
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z3, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z3, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z2, Z16, Z18
-	VFMSUB231PS  Z6, Z18, Z16
-	VFNMADD231PS Z2, Z16, Z18
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z1, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z1, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z0, Z16, Z20
-	VFMSUB231PS  Z4, Z20, Z16
-	VFNMADD231PS Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z17, Z17
-	VPSUBD       Z22, Z17, Z17
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z19, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z21
-	VADDPS       Z21, Z17, Z17
-	VPSUBD       Z21, Z17, Z17
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z21
-	VADDPS       Z21, Z18, Z18
-	VPSUBD       Z21, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVUPS      Z16, (DI)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x15, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x15, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -2562,7 +4071,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2773,7 +4283,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3030,95 +4541,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS 4(BX), Z4
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z0, Z0
+	VPSUBD            Z16, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z5
+	VPMAXUD           Z13, Z5, Z5
+	VPADDD            Z11, Z5, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -3143,19 +4652,166 @@ short2rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x15, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x15, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -3171,8 +4827,25 @@ short2rare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
 	VPMINUD      Z15, Z16, Z16
@@ -3191,174 +4864,6 @@ short2rare:
 	VPACKUSWB    Z3, Z1, Z1
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS 4(DX), Z6
-	VBROADCASTSS 8(DX), Z5
-	VBROADCASTSS 12(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VBROADCASTSS 8(BX), Z1
-	VBROADCASTSS 12(BX), Z0
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z3, Z16, Z17
-	VFMSUB231PS  Z7, Z17, Z16
-	VFNMADD231PS Z3, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z2, Z16, Z18
-	VFMSUB231PS  Z6, Z18, Z16
-	VFNMADD231PS Z2, Z16, Z18
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z1, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z1, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z0, Z16, Z20
-	VFMSUB231PS  Z4, Z20, Z16
-	VFNMADD231PS Z0, Z16, Z20
-	VADDPS       Z18, Z17, Z16
-	VADDPS       Z20, Z19, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z17, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z17, Z17
-	VPSUBD       Z22, Z17, Z17
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPANDD       Z14, Z19, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z21
-	VADDPS       Z21, Z17, Z17
-	VPSUBD       Z21, Z17, Z17
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z21
-	VADDPS       Z21, Z18, Z18
-	VPSUBD       Z21, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPACKUSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VMOVNTPS     Z16, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VCVTPH2PS    (SI), Z16
-	VDIVPS       Z7, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z12, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z17, Z17
-	VPSUBD       Z19, Z17, Z17
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VBROADCASTSS constantsAVX512<>+88(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z17
-	VCVTPH2PS    32(SI), Z16
-	VDIVPS       Z6, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VCVTPH2PS    64(SI), Z16
-	VDIVPS       Z5, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VBLENDMPS    Z19, Z18, K1, Z19
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VCVTPH2PS    96(SI), Z16
-	VDIVPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VPANDD       Z14, Z16, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VBLENDMPS    Z20, Z18, K1, Z20
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z17, Z17
-	VPERMD       Z17, Z8, Z17
-	VMOVUPS      Z17, (DI)
 	JMP          short4back
 
 lanerare:
@@ -3530,13 +5035,1582 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
+// func QuantizeFpPowerOfTwoE5M2F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
+	// per group: Z7 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+92(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+96(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z7
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z6
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z5
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z4
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z3
+
+groupahead:
+	VCVTPH2PS  128(SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  160(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  192(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  224(SI), Z16
+	VMULPS     Z7, Z16, Z16
+	VADDPS     Z5, Z6, Z17
+	VADDPS     Z3, Z4, Z18
+	VADDPS     Z18, Z17, Z17
+	VCMPPS     $0x03, Z17, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z6, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z12, Z17, Z18
+	VPMAXUD    Z13, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x15, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSUBD     Z10, Z17, Z17
+	VPSRLD     $0x18, Z6, Z18
+	VPTERNLOGD $0xf8, Z9, Z18, Z17
+	VPANDD     Z14, Z5, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z12, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x15, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPSRLD     $0x18, Z5, Z19
+	VPTERNLOGD $0xf8, Z9, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPANDD     Z14, Z4, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z12, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x15, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPSRLD     $0x18, Z4, Z19
+	VPTERNLOGD $0xf8, Z9, Z19, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z12, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x15, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPSRLD     $0x18, Z3, Z20
+	VPTERNLOGD $0xf8, Z9, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKUSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z8, Z17
+	VMOVUPS    Z17, (DI)
+	VMOVAPS    Z0, Z6
+	VMOVAPS    Z1, Z5
+	VMOVAPS    Z2, Z4
+	VMOVAPS    Z16, Z3
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z7, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z7, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z7, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+
+short2ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         short2loop
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z12, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z8, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z7
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z6
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z5
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z4
+
+short4ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         short4loop
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z12, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z9, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z12, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z9, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z8, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS  (SI), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z7, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z7, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z7, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z7, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
 // func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
 	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3868,216 +6942,207 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z17
-	VBROADCASTSS (BX), Z18
-	VMULPS       Z18, Z17, Z19
-	VBROADCASTSS (DX), Z20
-	VFMSUB231PS  Z20, Z19, Z17
-	VMOVAPS      Z19, Z2
-	VFNMADD231PS Z18, Z17, Z2
-	VCVTPH2PS    32(SI), Z17
-	VMULPS       Z18, Z17, Z19
-	VFMSUB231PS  Z20, Z19, Z17
-	VMOVAPS      Z19, Z1
-	VFNMADD231PS Z18, Z17, Z1
-	VCVTPH2PS    64(SI), Z17
-	VBROADCASTSS 4(BX), Z18
-	VMULPS       Z18, Z17, Z19
-	VBROADCASTSS 4(DX), Z20
-	VFMSUB231PS  Z20, Z19, Z17
-	VMOVAPS      Z19, Z0
-	VFNMADD231PS Z18, Z17, Z0
-	VCVTPH2PS    96(SI), Z17
-	VMULPS       Z18, Z17, Z19
-	VFMSUB231PS  Z20, Z19, Z17
-	VMOVAPS      Z19, Z16
-	VFNMADD231PS Z18, Z17, Z16
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST (BX), Z0, Z3
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z17
-	VBROADCASTSS 8(BX), Z18
-	VMULPS       Z18, Z17, Z19
-	VBROADCASTSS 8(DX), Z20
-	VFMSUB231PS  Z20, Z19, Z17
-	VFNMADD231PS Z18, Z17, Z19
-	VCVTPH2PS    160(SI), Z17
-	VMULPS       Z18, Z17, Z21
-	VFMSUB231PS  Z20, Z21, Z17
-	VFNMADD231PS Z18, Z17, Z21
-	VCVTPH2PS    192(SI), Z17
-	VBROADCASTSS 12(BX), Z18
-	VMULPS       Z18, Z17, Z20
-	VBROADCASTSS 12(DX), Z22
-	VFMSUB231PS  Z22, Z20, Z17
-	VFNMADD231PS Z18, Z17, Z20
-	VCVTPH2PS    224(SI), Z17
-	VMULPS       Z18, Z17, Z23
-	VFMSUB231PS  Z22, Z23, Z17
-	VFNMADD231PS Z18, Z17, Z23
-	VADDPS       Z1, Z2, Z17
-	VADDPS       Z16, Z0, Z18
-	VADDPS       Z18, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z14, Z2, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z17
-	VSUBPS       Z18, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VPSRLD       $0x18, Z2, Z18
-	VPTERNLOGD   $0xf8, Z8, Z18, Z17
-	VPANDD       Z14, Z1, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z18, Z18
-	VSUBPS       Z22, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z1, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPANDD       Z14, Z0, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z18, Z18
-	VSUBPS       Z22, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z0, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z18
-	VPANDD       Z14, Z16, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z11, Z22, Z24
-	VPMAXUD      Z13, Z24, Z24
-	VPADDD       Z12, Z24, Z24
-	VADDPS       Z24, Z22, Z22
-	VSUBPS       Z24, Z22, Z22
-	VPSRLD       $0x14, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPMAXSD      Z9, Z22, Z22
-	VPSRLD       $0x18, Z16, Z24
-	VPTERNLOGD   $0xf8, Z8, Z24, Z22
-	VPACKSSDW    Z22, Z18, Z18
-	VPACKUSWB    Z18, Z17, Z17
-	VPERMD       Z17, Z7, Z17
-	VMOVUPS      Z17, (DI)
-	VMOVAPS      Z19, Z2
-	VMOVAPS      Z21, Z1
-	VMOVAPS      Z20, Z0
-	VMOVAPS      Z23, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z8, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z20, Z20
+	VSUBPS            Z21, Z20, Z20
+	VPSRLD            $0x14, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPMAXSD           Z9, Z20, Z20
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z20, Z20
+	VSUBPS            Z21, Z20, Z20
+	VPSRLD            $0x14, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPMAXSD           Z9, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPSRLD            $0x14, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPMAXSD           Z9, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z8, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS 4(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z5, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z8, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z1, Z1
+	VSUBPS            Z16, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z8, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z12, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z8, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z11, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z12, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPMAXSD           Z9, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z8, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -4091,228 +7156,209 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z21
-	VBROADCASTSS (BX), Z22
-	VMULPS       Z22, Z21, Z23
-	VBROADCASTSS (DX), Z24
-	VFMSUB231PS  Z24, Z23, Z21
-	VMOVAPS      Z23, Z17
-	VFNMADD231PS Z22, Z21, Z17
-	VCVTPH2PS    32(SI), Z21
-	VBROADCASTSS 4(BX), Z22
-	VMULPS       Z22, Z21, Z23
-	VBROADCASTSS 4(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z21
-	VMOVAPS      Z23, Z18
-	VFNMADD231PS Z22, Z21, Z18
-	VCVTPH2PS    64(SI), Z21
-	VBROADCASTSS 8(BX), Z22
-	VMULPS       Z22, Z21, Z23
-	VBROADCASTSS 8(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z21
-	VMOVAPS      Z23, Z19
-	VFNMADD231PS Z22, Z21, Z19
-	VCVTPH2PS    96(SI), Z21
-	VBROADCASTSS 12(BX), Z22
-	VMULPS       Z22, Z21, Z23
-	VBROADCASTSS 12(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z21
-	VMOVAPS      Z23, Z20
-	VFNMADD231PS Z22, Z21, Z20
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VCVTPH2PS         32(SI), Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 4(BX), Z17, Z1
+	VCVTPH2PS         64(SI), Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VCVTPH2PS         96(SI), Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z21
-	VBROADCASTSS 16(BX), Z22
-	VMULPS       Z22, Z21, Z23
-	VBROADCASTSS 16(DX), Z24
-	VFMSUB231PS  Z24, Z23, Z21
-	VFNMADD231PS Z22, Z21, Z23
-	VCVTPH2PS    160(SI), Z21
-	VBROADCASTSS 20(BX), Z22
-	VMULPS       Z22, Z21, Z24
-	VBROADCASTSS 20(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z21
-	VFNMADD231PS Z22, Z21, Z24
-	VCVTPH2PS    192(SI), Z21
-	VBROADCASTSS 24(BX), Z22
-	VMULPS       Z22, Z21, Z25
-	VBROADCASTSS 24(DX), Z26
-	VFMSUB231PS  Z26, Z25, Z21
-	VFNMADD231PS Z22, Z21, Z25
-	VCVTPH2PS    224(SI), Z21
-	VBROADCASTSS 28(BX), Z22
-	VMULPS       Z22, Z21, Z26
-	VBROADCASTSS 28(DX), Z27
-	VFMSUB231PS  Z27, Z26, Z21
-	VFNMADD231PS Z22, Z21, Z26
-	VADDPS       Z18, Z17, Z21
-	VADDPS       Z20, Z19, Z22
-	VADDPS       Z22, Z21, Z21
-	VCMPPS       $0x03, Z21, Z21, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z14, Z17, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z21, Z21
-	VSUBPS       Z22, Z21, Z21
-	VPSRLD       $0x14, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPMAXSD      Z9, Z21, Z21
-	VPSRLD       $0x18, Z17, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z21
-	VPANDD       Z14, Z18, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z11, Z22, Z27
-	VPMAXUD      Z13, Z27, Z27
-	VPADDD       Z12, Z27, Z27
-	VADDPS       Z27, Z22, Z22
-	VSUBPS       Z27, Z22, Z22
-	VPSRLD       $0x14, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPMAXSD      Z9, Z22, Z22
-	VPSRLD       $0x18, Z18, Z27
-	VPTERNLOGD   $0xf8, Z8, Z27, Z22
-	VPACKSSDW    Z22, Z21, Z21
-	VPANDD       Z14, Z19, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z11, Z22, Z27
-	VPMAXUD      Z13, Z27, Z27
-	VPADDD       Z12, Z27, Z27
-	VADDPS       Z27, Z22, Z22
-	VSUBPS       Z27, Z22, Z22
-	VPSRLD       $0x14, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPMAXSD      Z9, Z22, Z22
-	VPSRLD       $0x18, Z19, Z27
-	VPTERNLOGD   $0xf8, Z8, Z27, Z22
-	VPANDD       Z14, Z20, Z27
-	VPMINUD      Z15, Z27, Z27
-	VPANDD       Z11, Z27, Z28
-	VPMAXUD      Z13, Z28, Z28
-	VPADDD       Z12, Z28, Z28
-	VADDPS       Z28, Z27, Z27
-	VSUBPS       Z28, Z27, Z27
-	VPSRLD       $0x14, Z27, Z27
-	VPSUBD       Z10, Z27, Z27
-	VPMAXSD      Z9, Z27, Z27
-	VPSRLD       $0x18, Z20, Z28
-	VPTERNLOGD   $0xf8, Z8, Z28, Z27
-	VPACKSSDW    Z27, Z22, Z22
-	VPACKUSWB    Z22, Z21, Z21
-	VPERMD       Z21, Z7, Z21
-	VMOVUPS      Z21, (DI)
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VCVTPH2PS         160(SI), Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFMSUB231PS.BCST  20(DX), Z19, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z19
+	VCVTPH2PS         192(SI), Z17
+	VMULPS.BCST       24(BX), Z17, Z20
+	VFMSUB231PS.BCST  24(DX), Z20, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z20
+	VCVTPH2PS         224(SI), Z17
+	VMULPS.BCST       28(BX), Z17, Z21
+	VFMSUB231PS.BCST  28(DX), Z21, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z11, Z17, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z17, Z17
+	VSUBPS            Z22, Z17, Z17
+	VPSRLD            $0x14, Z17, Z17
+	VPSUBD            Z10, Z17, Z17
+	VPMAXSD           Z9, Z17, Z17
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z8, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z22
+	VSUBPS            Z23, Z22, Z22
+	VPSRLD            $0x14, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPMAXSD           Z9, Z22, Z22
+	VPSRLD            $0x18, Z1, Z23
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z22
+	VSUBPS            Z23, Z22, Z22
+	VPSRLD            $0x14, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPMAXSD           Z9, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPADDD            Z12, Z24, Z24
+	VADDPS            Z24, Z23, Z23
+	VSUBPS            Z24, Z23, Z23
+	VPSRLD            $0x14, Z23, Z23
+	VPSUBD            Z10, Z23, Z23
+	VPMAXSD           Z9, Z23, Z23
+	VPSRLD            $0x18, Z16, Z24
+	VPTERNLOGD        $0xf8, Z8, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z7, Z17
+	VMOVUPS           Z17, (DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS 4(DX), Z5
-	VBROADCASTSS 8(DX), Z4
-	VBROADCASTSS 12(DX), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS 4(BX), Z1
-	VBROADCASTSS 8(BX), Z0
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z17
-	VMULPS       Z2, Z17, Z18
-	VFMSUB231PS  Z6, Z18, Z17
-	VFNMADD231PS Z2, Z17, Z18
-	VCVTPH2PS    32(SI), Z17
-	VMULPS       Z1, Z17, Z19
-	VFMSUB231PS  Z5, Z19, Z17
-	VFNMADD231PS Z1, Z17, Z19
-	VCVTPH2PS    64(SI), Z17
-	VMULPS       Z0, Z17, Z20
-	VFMSUB231PS  Z4, Z20, Z17
-	VFNMADD231PS Z0, Z17, Z20
-	VCVTPH2PS    96(SI), Z17
-	VMULPS       Z16, Z17, Z21
-	VFMSUB231PS  Z3, Z21, Z17
-	VFNMADD231PS Z16, Z17, Z21
-	VADDPS       Z19, Z18, Z17
-	VADDPS       Z21, Z20, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z17, Z17
-	VSUBPS       Z22, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z8, Z18, Z17
-	VPANDD       Z14, Z19, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z18, Z18
-	VSUBPS       Z22, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z8, Z19, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z8, Z20, Z18
-	VPANDD       Z14, Z21, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPSRLD       $0x14, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPMAXSD      Z9, Z19, Z19
-	VPSRLD       $0x18, Z21, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z17, Z17
-	VPERMD       Z17, Z7, Z17
-	VMOVUPS      Z17, (DI)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z8, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z1, Z1
+	VSUBPS            Z18, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z8, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z12, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z8, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z11, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z2, Z2
+	VSUBPS            Z16, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPMAXSD           Z9, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -4326,7 +7372,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4537,7 +7584,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4794,95 +7842,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS 4(DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS 4(BX), Z3
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z5, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z17, Z16, Z18
-	VADDPS       Z18, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z18
-	VPMAXUD      Z13, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z8, Z16, Z1
-	VPANDD       Z14, Z17, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z0, Z0
+	VSUBPS            Z16, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z8, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z1, Z1
+	VSUBPS            Z16, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z8, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z12, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z8, Z3, Z1
+	VPANDD            Z14, Z4, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z11, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z12, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPMAXSD           Z9, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z8, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -4905,21 +7951,168 @@ short2rare:
 	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z0, Z0
+	VSUBPS            Z18, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z8, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z1, Z1
+	VSUBPS            Z18, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z8, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z11, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z12, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPMAXSD           Z9, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z8, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z11, Z2, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z12, Z16, Z16
+	VADDPS            Z16, Z2, Z2
+	VSUBPS            Z16, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPMAXSD           Z9, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z8, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
@@ -4935,8 +8128,25 @@ short2rare:
 	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z5, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z17
 	VPMINUD      Z15, Z17, Z17
@@ -4955,174 +8165,6 @@ short2rare:
 	VPACKUSWB    Z16, Z1, Z1
 	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS 4(DX), Z5
-	VBROADCASTSS 8(DX), Z4
-	VBROADCASTSS 12(DX), Z3
-	VBROADCASTSS (BX), Z2
-	VBROADCASTSS 4(BX), Z1
-	VBROADCASTSS 8(BX), Z0
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z17
-	VMULPS       Z2, Z17, Z18
-	VFMSUB231PS  Z6, Z18, Z17
-	VFNMADD231PS Z2, Z17, Z18
-	VCVTPH2PS    32(SI), Z17
-	VMULPS       Z1, Z17, Z19
-	VFMSUB231PS  Z5, Z19, Z17
-	VFNMADD231PS Z1, Z17, Z19
-	VCVTPH2PS    64(SI), Z17
-	VMULPS       Z0, Z17, Z20
-	VFMSUB231PS  Z4, Z20, Z17
-	VFNMADD231PS Z0, Z17, Z20
-	VCVTPH2PS    96(SI), Z17
-	VMULPS       Z16, Z17, Z21
-	VFMSUB231PS  Z3, Z21, Z17
-	VFNMADD231PS Z16, Z17, Z21
-	VADDPS       Z19, Z18, Z17
-	VADDPS       Z21, Z20, Z22
-	VADDPS       Z22, Z17, Z17
-	VCMPPS       $0x03, Z17, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z18, Z17
-	VPMINUD      Z15, Z17, Z17
-	VPANDD       Z11, Z17, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z17, Z17
-	VSUBPS       Z22, Z17, Z17
-	VPSRLD       $0x14, Z17, Z17
-	VPSUBD       Z10, Z17, Z17
-	VPMAXSD      Z9, Z17, Z17
-	VPSRLD       $0x18, Z18, Z18
-	VPTERNLOGD   $0xf8, Z8, Z18, Z17
-	VPANDD       Z14, Z19, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z18, Z18
-	VSUBPS       Z22, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z8, Z19, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPANDD       Z14, Z20, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VPSRLD       $0x18, Z20, Z20
-	VPTERNLOGD   $0xf8, Z8, Z20, Z18
-	VPANDD       Z14, Z21, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z11, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z19, Z19
-	VSUBPS       Z20, Z19, Z19
-	VPSRLD       $0x14, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPMAXSD      Z9, Z19, Z19
-	VPSRLD       $0x18, Z21, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z17, Z17
-	VPERMD       Z17, Z7, Z17
-	VMOVNTPS     Z17, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VCVTPH2PS    (SI), Z17
-	VDIVPS       Z6, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VPANDD       Z14, Z17, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z11, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPSRLD       $0x14, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPMAXSD      Z9, Z18, Z18
-	VBROADCASTSS constantsAVX512<>+88(SB), Z19
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z18
-	VCVTPH2PS    32(SI), Z17
-	VDIVPS       Z5, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VPANDD       Z14, Z17, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VBLENDMPS    Z20, Z19, K1, Z20
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z20
-	VPACKSSDW    Z20, Z18, Z18
-	VCVTPH2PS    64(SI), Z17
-	VDIVPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VPANDD       Z14, Z17, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VBLENDMPS    Z20, Z19, K1, Z20
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z20
-	VCVTPH2PS    96(SI), Z17
-	VDIVPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VPANDD       Z14, Z17, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z11, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z21, Z21
-	VSUBPS       Z22, Z21, Z21
-	VPSRLD       $0x14, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPMAXSD      Z9, Z21, Z21
-	VBLENDMPS    Z21, Z19, K1, Z21
-	VPSRLD       $0x18, Z17, Z17
-	VPTERNLOGD   $0xf8, Z8, Z17, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z18, Z18
-	VPERMD       Z18, Z7, Z18
-	VMOVUPS      Z18, (DI)
 	JMP          short4back
 
 lanerare:
@@ -5294,13 +8336,1583 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
+// func QuantizeFpPowerOfTwoE2M1F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
+	// per group: Z6 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+104(SB), Z13
+	VBROADCASTSS constantsAVX512<>+108(SB), Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS constantsAVX512<>+20(SB), Z8
+	VMOVUPS      constantsAVX512<>+24(SB), Z7
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z6
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z6, Z0, Z5
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z6, Z0, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z6, Z0, Z2
+
+groupahead:
+	VCVTPH2PS  128(SI), Z0
+	VMULPS     Z6, Z0, Z0
+	VCVTPH2PS  160(SI), Z1
+	VMULPS     Z6, Z1, Z1
+	VCVTPH2PS  192(SI), Z16
+	VMULPS     Z6, Z16, Z16
+	VCVTPH2PS  224(SI), Z17
+	VMULPS     Z6, Z17, Z17
+	VADDPS     Z4, Z5, Z18
+	VADDPS     Z2, Z3, Z19
+	VADDPS     Z19, Z18, Z18
+	VCMPPS     $0x03, Z18, Z18, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z5, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z12, Z19, Z19
+	VADDPS     Z19, Z18, Z18
+	VSUBPS     Z19, Z18, Z18
+	VPSRLD     $0x14, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPMAXSD    Z9, Z18, Z18
+	VPSRLD     $0x18, Z5, Z19
+	VPTERNLOGD $0xf8, Z8, Z19, Z18
+	VPANDD     Z14, Z4, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z11, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z12, Z20, Z20
+	VADDPS     Z20, Z19, Z19
+	VSUBPS     Z20, Z19, Z19
+	VPSRLD     $0x14, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPMAXSD    Z9, Z19, Z19
+	VPSRLD     $0x18, Z4, Z20
+	VPTERNLOGD $0xf8, Z8, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z11, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z12, Z20, Z20
+	VADDPS     Z20, Z19, Z19
+	VSUBPS     Z20, Z19, Z19
+	VPSRLD     $0x14, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPMAXSD    Z9, Z19, Z19
+	VPSRLD     $0x18, Z3, Z20
+	VPTERNLOGD $0xf8, Z8, Z20, Z19
+	VPANDD     Z14, Z2, Z20
+	VPMINUD    Z15, Z20, Z20
+	VPANDD     Z11, Z20, Z21
+	VPMAXUD    Z13, Z21, Z21
+	VPADDD     Z12, Z21, Z21
+	VADDPS     Z21, Z20, Z20
+	VSUBPS     Z21, Z20, Z20
+	VPSRLD     $0x14, Z20, Z20
+	VPSUBD     Z10, Z20, Z20
+	VPMAXSD    Z9, Z20, Z20
+	VPSRLD     $0x18, Z2, Z21
+	VPTERNLOGD $0xf8, Z8, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKUSWB  Z19, Z18, Z18
+	VPERMD     Z18, Z7, Z18
+	VMOVUPS    Z18, (DI)
+	VMOVAPS    Z0, Z5
+	VMOVAPS    Z1, Z4
+	VMOVAPS    Z16, Z3
+	VMOVAPS    Z17, Z2
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z6, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z6, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z6, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z11, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z6, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z6, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z6, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VSUBPS      Z5, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z11, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z5, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPMAXSD     Z9, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z7, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+
+short2ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         short2loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z11, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z17, Z17
+	VSUBPS      Z18, Z17, Z17
+	VPSRLD      $0x14, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPMAXSD     Z9, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z8, Z18, Z17
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z18
+	VSUBPS      Z19, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z18
+	VSUBPS      Z19, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z12, Z20, Z20
+	VADDPS      Z20, Z19, Z19
+	VSUBPS      Z20, Z19, Z19
+	VPSRLD      $0x14, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPMAXSD     Z9, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z8, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z4
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z3
+
+short4ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z16
+	VMULPS.BCST 28(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         short4loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z11, Z17, Z18
+	VPMAXUD     Z13, Z18, Z18
+	VPADDD      Z12, Z18, Z18
+	VADDPS      Z18, Z17, Z17
+	VSUBPS      Z18, Z17, Z17
+	VPSRLD      $0x14, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPMAXSD     Z9, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z8, Z18, Z17
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z18
+	VSUBPS      Z19, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z18
+	VSUBPS      Z19, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z12, Z20, Z20
+	VADDPS      Z20, Z19, Z19
+	VSUBPS      Z20, Z19, Z19
+	VPSRLD      $0x14, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPMAXSD     Z9, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z8, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS  (SI), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z11, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VSUBPS      Z5, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z11, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z5, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPMAXSD     Z9, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z7, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z6, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z6, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z6, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z11, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z6, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z6, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z6, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z11, Z5, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z5, Z5
+	VSUBPS       Z16, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPMAXSD      Z9, Z5, Z5
+	VPSRLD       $0x18, Z2, Z16
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z8, Z16, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VCVTPH2PS    (SI), Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VCVTPH2PS    (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VCVTPH2PS    32(SI), Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VCVTPH2PS    Y2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z11, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
+	VPMAXSD      Z9, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z8, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
 // func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
 	// per group: Z5 scale, Z4 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5650,222 +10262,213 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z18
-	VBROADCASTSS (BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS (DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z1
-	VFNMADD231PS Z19, Z18, Z1
-	VCVTPH2PS    32(SI), Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z0
-	VFNMADD231PS Z19, Z18, Z0
-	VCVTPH2PS    64(SI), Z18
-	VBROADCASTSS 4(BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 4(DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z16
-	VFNMADD231PS Z19, Z18, Z16
-	VCVTPH2PS    96(SI), Z18
-	VMULPS       Z19, Z18, Z20
-	VFMSUB231PS  Z21, Z20, Z18
-	VMOVAPS      Z20, Z17
-	VFNMADD231PS Z19, Z18, Z17
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z3
+	VFNMADD231PS.BCST (BX), Z16, Z3
+	VCVTPH2PS         32(SI), Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFMSUB231PS.BCST  (DX), Z17, Z16
+	VMOVAPS           Z17, Z2
+	VFNMADD231PS.BCST (BX), Z16, Z2
+	VCVTPH2PS         64(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z1
+	VFNMADD231PS.BCST 4(BX), Z16, Z1
+	VCVTPH2PS         96(SI), Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VMOVAPS           Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z18
-	VBROADCASTSS 8(BX), Z19
-	VMULPS       Z19, Z18, Z20
-	VBROADCASTSS 8(DX), Z21
-	VFMSUB231PS  Z21, Z20, Z18
-	VFNMADD231PS Z19, Z18, Z20
-	VCVTPH2PS    160(SI), Z18
-	VMULPS       Z19, Z18, Z22
-	VFMSUB231PS  Z21, Z22, Z18
-	VFNMADD231PS Z19, Z18, Z22
-	VCVTPH2PS    192(SI), Z18
-	VBROADCASTSS 12(BX), Z19
-	VMULPS       Z19, Z18, Z21
-	VBROADCASTSS 12(DX), Z23
-	VFMSUB231PS  Z23, Z21, Z18
-	VFNMADD231PS Z19, Z18, Z21
-	VCVTPH2PS    224(SI), Z18
-	VMULPS       Z19, Z18, Z24
-	VFMSUB231PS  Z23, Z24, Z18
-	VFNMADD231PS Z19, Z18, Z24
-	VADDPS       Z0, Z1, Z18
-	VADDPS       Z17, Z16, Z19
-	VADDPS       Z19, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short2loop
-	VPANDD       Z14, Z1, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z23
-	VADDPS       Z23, Z18, Z18
-	VPSUBD       Z23, Z18, Z18
-	VPSRLD       $0x16, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x1c, Z1, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z18
-	VPANDD       Z14, Z0, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z25
-	VADDPS       Z25, Z19, Z19
-	VPSUBD       Z25, Z19, Z19
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPANDD       Z14, Z16, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z25
-	VADDPS       Z25, Z19, Z19
-	VPSUBD       Z25, Z19, Z19
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z16, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z19
-	VPANDD       Z14, Z17, Z23
-	VPMINUD      Z15, Z23, Z23
-	VPANDD       Z12, Z23, Z25
-	VPMAXUD      Z13, Z25, Z25
-	VPADDD       Z11, Z25, Z26
-	VADDPS       Z26, Z23, Z23
-	VPSUBD       Z26, Z23, Z23
-	VPSRLD       $0x16, Z25, Z25
-	VPADDD       Z25, Z23, Z23
-	VPSUBD       Z10, Z23, Z23
-	VPSRLD       $0x1c, Z17, Z25
-	VPTERNLOGD   $0xf8, Z9, Z25, Z23
-	VPACKSSDW    Z23, Z19, Z19
-	VPACKUSWB    Z19, Z18, Z18
-	VPERMD       Z18, Z8, Z18
-	VPANDD       Z7, Z18, Z19
-	VPMADDUBSW   Z6, Z19, Z19
-	VPMOVWB      Z19, Y19
-	VMOVUPS      Y19, (DI)
-	VMOVAPS      Z20, Z1
-	VMOVAPS      Z22, Z0
-	VMOVAPS      Z21, Z16
-	VMOVAPS      Z24, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z17
+	VCVTPH2PS         160(SI), Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z18
+	VCVTPH2PS         192(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z19
+	VCVTPH2PS         224(SI), Z16
+	VMULPS.BCST       12(BX), Z16, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z3, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z12, Z16, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z16, Z16
+	VPSUBD            Z22, Z16, Z16
+	VPSRLD            $0x16, Z21, Z21
+	VPADDD            Z21, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPSRLD            $0x1c, Z3, Z21
+	VPTERNLOGD        $0xf8, Z9, Z21, Z16
+	VPANDD            Z14, Z2, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x1c, Z2, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPACKSSDW         Z21, Z16, Z16
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z12, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPSRLD            $0x1c, Z1, Z22
+	VPTERNLOGD        $0xf8, Z9, Z22, Z21
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z12, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPSRLD            $0x1c, Z0, Z23
+	VPTERNLOGD        $0xf8, Z9, Z23, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPACKUSWB         Z21, Z16, Z16
+	VPERMD            Z16, Z8, Z16
+	VPANDD            Z7, Z16, Z21
+	VPMADDUBSW        Z6, Z21, Z21
+	VPMOVWB           Z21, Y21
+	VMOVUPS           Y21, (DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
-	VPSRLD       $0x16, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z1, Z1
-	VPSUBD       Z20, Z1, Z1
-	VPSRLD       $0x16, Z19, Z19
-	VPADDD       Z19, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z17, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z1
-	VPANDD       Z14, Z18, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z19
-	VADDPS       Z19, Z16, Z16
-	VPSUBD       Z19, Z16, Z16
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x1c, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5879,234 +10482,215 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z22
-	VBROADCASTSS (BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS (DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z18
-	VFNMADD231PS Z23, Z22, Z18
-	VCVTPH2PS    32(SI), Z22
-	VBROADCASTSS 4(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 4(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z19
-	VFNMADD231PS Z23, Z22, Z19
-	VCVTPH2PS    64(SI), Z22
-	VBROADCASTSS 8(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 8(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z20
-	VFNMADD231PS Z23, Z22, Z20
-	VCVTPH2PS    96(SI), Z22
-	VBROADCASTSS 12(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 12(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VMOVAPS      Z24, Z21
-	VFNMADD231PS Z23, Z22, Z21
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFMSUB231PS.BCST  (DX), Z19, Z18
+	VMOVAPS           Z19, Z1
+	VFNMADD231PS.BCST (BX), Z18, Z1
+	VCVTPH2PS         32(SI), Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z18
+	VMOVAPS           Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VCVTPH2PS         64(SI), Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z18
+	VMOVAPS           Z19, Z16
+	VFNMADD231PS.BCST 8(BX), Z18, Z16
+	VCVTPH2PS         96(SI), Z18
+	VMULPS.BCST       12(BX), Z18, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z18
+	VMOVAPS           Z19, Z17
+	VFNMADD231PS.BCST 12(BX), Z18, Z17
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z22
-	VBROADCASTSS 16(BX), Z23
-	VMULPS       Z23, Z22, Z24
-	VBROADCASTSS 16(DX), Z25
-	VFMSUB231PS  Z25, Z24, Z22
-	VFNMADD231PS Z23, Z22, Z24
-	VCVTPH2PS    160(SI), Z22
-	VBROADCASTSS 20(BX), Z23
-	VMULPS       Z23, Z22, Z25
-	VBROADCASTSS 20(DX), Z26
-	VFMSUB231PS  Z26, Z25, Z22
-	VFNMADD231PS Z23, Z22, Z25
-	VCVTPH2PS    192(SI), Z22
-	VBROADCASTSS 24(BX), Z23
-	VMULPS       Z23, Z22, Z26
-	VBROADCASTSS 24(DX), Z27
-	VFMSUB231PS  Z27, Z26, Z22
-	VFNMADD231PS Z23, Z22, Z26
-	VCVTPH2PS    224(SI), Z22
-	VBROADCASTSS 28(BX), Z23
-	VMULPS       Z23, Z22, Z27
-	VBROADCASTSS 28(DX), Z28
-	VFMSUB231PS  Z28, Z27, Z22
-	VFNMADD231PS Z23, Z22, Z27
-	VADDPS       Z19, Z18, Z22
-	VADDPS       Z21, Z20, Z23
-	VADDPS       Z23, Z22, Z22
-	VCMPPS       $0x03, Z22, Z22, K1
-	KORTESTQ     K1, K1
-	JNE          short4loop
-	VPANDD       Z14, Z18, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z12, Z22, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z28
-	VADDPS       Z28, Z22, Z22
-	VPSUBD       Z28, Z22, Z22
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPSRLD       $0x1c, Z18, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z22
-	VPANDD       Z14, Z19, Z23
-	VPMINUD      Z15, Z23, Z23
-	VPANDD       Z12, Z23, Z28
-	VPMAXUD      Z13, Z28, Z28
-	VPADDD       Z11, Z28, Z29
-	VADDPS       Z29, Z23, Z23
-	VPSUBD       Z29, Z23, Z23
-	VPSRLD       $0x16, Z28, Z28
-	VPADDD       Z28, Z23, Z23
-	VPSUBD       Z10, Z23, Z23
-	VPSRLD       $0x1c, Z19, Z28
-	VPTERNLOGD   $0xf8, Z9, Z28, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPANDD       Z14, Z20, Z23
-	VPMINUD      Z15, Z23, Z23
-	VPANDD       Z12, Z23, Z28
-	VPMAXUD      Z13, Z28, Z28
-	VPADDD       Z11, Z28, Z29
-	VADDPS       Z29, Z23, Z23
-	VPSUBD       Z29, Z23, Z23
-	VPSRLD       $0x16, Z28, Z28
-	VPADDD       Z28, Z23, Z23
-	VPSUBD       Z10, Z23, Z23
-	VPSRLD       $0x1c, Z20, Z28
-	VPTERNLOGD   $0xf8, Z9, Z28, Z23
-	VPANDD       Z14, Z21, Z28
-	VPMINUD      Z15, Z28, Z28
-	VPANDD       Z12, Z28, Z29
-	VPMAXUD      Z13, Z29, Z29
-	VPADDD       Z11, Z29, Z30
-	VADDPS       Z30, Z28, Z28
-	VPSUBD       Z30, Z28, Z28
-	VPSRLD       $0x16, Z29, Z29
-	VPADDD       Z29, Z28, Z28
-	VPSUBD       Z10, Z28, Z28
-	VPSRLD       $0x1c, Z21, Z29
-	VPTERNLOGD   $0xf8, Z9, Z29, Z28
-	VPACKSSDW    Z28, Z23, Z23
-	VPACKUSWB    Z23, Z22, Z22
-	VPERMD       Z22, Z8, Z22
-	VPANDD       Z7, Z22, Z23
-	VPMADDUBSW   Z6, Z23, Z23
-	VPMOVWB      Z23, Y23
-	VMOVUPS      Y23, (DI)
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFMSUB231PS.BCST  16(DX), Z19, Z18
+	VFNMADD231PS.BCST 16(BX), Z18, Z19
+	VCVTPH2PS         160(SI), Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFMSUB231PS.BCST  20(DX), Z20, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z20
+	VCVTPH2PS         192(SI), Z18
+	VMULPS.BCST       24(BX), Z18, Z21
+	VFMSUB231PS.BCST  24(DX), Z21, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z21
+	VCVTPH2PS         224(SI), Z18
+	VMULPS.BCST       28(BX), Z18, Z22
+	VFMSUB231PS.BCST  28(DX), Z22, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z22
+	VADDPS            Z0, Z1, Z18
+	VADDPS            Z17, Z16, Z23
+	VADDPS            Z23, Z18, Z18
+	VCMPPS            $0x03, Z18, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z1, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z12, Z18, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z18, Z18
+	VPSUBD            Z24, Z18, Z18
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z18, Z18
+	VPSUBD            Z10, Z18, Z18
+	VPSRLD            $0x1c, Z1, Z23
+	VPTERNLOGD        $0xf8, Z9, Z23, Z18
+	VPANDD            Z14, Z0, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z12, Z23, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z23, Z23
+	VPSUBD            Z25, Z23, Z23
+	VPSRLD            $0x16, Z24, Z24
+	VPADDD            Z24, Z23, Z23
+	VPSUBD            Z10, Z23, Z23
+	VPSRLD            $0x1c, Z0, Z24
+	VPTERNLOGD        $0xf8, Z9, Z24, Z23
+	VPACKSSDW         Z23, Z18, Z18
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z12, Z23, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z23, Z23
+	VPSUBD            Z25, Z23, Z23
+	VPSRLD            $0x16, Z24, Z24
+	VPADDD            Z24, Z23, Z23
+	VPSUBD            Z10, Z23, Z23
+	VPSRLD            $0x1c, Z16, Z24
+	VPTERNLOGD        $0xf8, Z9, Z24, Z23
+	VPANDD            Z14, Z17, Z24
+	VPMINUD           Z15, Z24, Z24
+	VPANDD            Z12, Z24, Z25
+	VPMAXUD           Z13, Z25, Z25
+	VPADDD            Z11, Z25, Z26
+	VADDPS            Z26, Z24, Z24
+	VPSUBD            Z26, Z24, Z24
+	VPSRLD            $0x16, Z25, Z25
+	VPADDD            Z25, Z24, Z24
+	VPSUBD            Z10, Z24, Z24
+	VPSRLD            $0x1c, Z17, Z25
+	VPTERNLOGD        $0xf8, Z9, Z25, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPACKUSWB         Z23, Z18, Z18
+	VPERMD            Z18, Z8, Z18
+	VPANDD            Z7, Z18, Z23
+	VPMADDUBSW        Z6, Z23, Z23
+	VPMOVWB           Z23, Y23
+	VMOVUPS           Y23, (DI)
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS 8(DX), Z3
-	VBROADCASTSS 12(DX), Z2
-	VBROADCASTSS (BX), Z1
-	VBROADCASTSS 4(BX), Z0
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z17
-	VCVTPH2PS    (SI), Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VCVTPH2PS    32(SI), Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VCVTPH2PS    64(SI), Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VCVTPH2PS    96(SI), Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z19, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z18, Z18
-	VPSUBD       Z24, Z18, Z18
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x1c, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z18
-	VPANDD       Z14, Z20, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z19, Z19
-	VPSUBD       Z24, Z19, Z19
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPANDD       Z14, Z21, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z23
-	VADDPS       Z23, Z19, Z19
-	VPSUBD       Z23, Z19, Z19
-	VPSRLD       $0x16, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z19
-	VPANDD       Z14, Z22, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z20, Z20
-	VPSUBD       Z23, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x1c, Z22, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z18, Z18
-	VPERMD       Z18, Z8, Z18
-	VPANDD       Z7, Z18, Z19
-	VPMADDUBSW   Z6, Z19, Z19
-	VPMOVWB      Z19, Y19
-	VMOVUPS      Y19, (DI)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z0, Z0
+	VPSUBD            Z20, Z0, Z0
+	VPSRLD            $0x16, Z19, Z19
+	VPADDD            Z19, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z1, Z1
+	VPSUBD            Z20, Z1, Z1
+	VPSRLD            $0x16, Z19, Z19
+	VPADDD            Z19, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z17, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z11, Z16, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z17, Z17
+	VPTERNLOGD        $0xf8, Z9, Z17, Z1
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z12, Z16, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z19
+	VADDPS            Z19, Z16, Z16
+	VPSUBD            Z19, Z16, Z16
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPSRLD            $0x1c, Z18, Z18
+	VPTERNLOGD        $0xf8, Z9, Z18, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -6120,7 +10704,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6343,7 +10928,8 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	TESTB $0x01, ahead+56(FP)
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6621,100 +11207,271 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS 4(BX), Z2
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z2, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z2, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z2, Z0, Z18
-	VFMSUB231PS  Z4, Z18, Z0
-	VFNMADD231PS Z2, Z0, Z18
-	VADDPS       Z16, Z1, Z0
-	VADDPS       Z18, Z17, Z19
-	VADDPS       Z19, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          short2rare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
-	VPSRLD       $0x16, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VPANDD       Z14, Z16, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z19
-	VPMAXUD      Z13, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z1, Z1
-	VPSUBD       Z20, Z1, Z1
-	VPSRLD       $0x16, Z19, Z19
-	VPADDD       Z19, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z17, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z19
-	VADDPS       Z19, Z1, Z1
-	VPSUBD       Z19, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPSRLD       $0x1c, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z1
-	VPANDD       Z14, Z18, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z19
-	VADDPS       Z19, Z16, Z16
-	VPSUBD       Z19, Z16, Z16
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPSRLD       $0x1c, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z18, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z16, Z3, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z0, Z0
+	VPSUBD            Z18, Z0, Z0
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z3, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z2
+	VPMAXUD           Z13, Z2, Z2
+	VPADDD            Z11, Z2, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPANDD            Z14, Z16, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z12, Z2, Z3
+	VPMAXUD           Z13, Z3, Z3
+	VPADDD            Z11, Z3, Z17
+	VADDPS            Z17, Z2, Z2
+	VPSUBD            Z17, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z10, Z2, Z2
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
+	VCVTPH2PS  (SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VCVTPH2PS  32(SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z0
+	VDIVPS     Z4, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VCVTPH2PS  96(SI), Z0
+	VDIVPS     Z4, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z3, Z3
+	VPSUBD     Z17, Z3, Z3
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VPANDD     Z7, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VADDPS            Z16, Z1, Z0
+	VADDPS            Z18, Z17, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z12, Z0, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z0, Z0
+	VPSUBD            Z20, Z0, Z0
+	VPSRLD            $0x16, Z19, Z19
+	VPADDD            Z19, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z19
+	VPMAXUD           Z13, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z1, Z1
+	VPSUBD            Z20, Z1, Z1
+	VPSRLD            $0x16, Z19, Z19
+	VPADDD            Z19, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z9, Z16, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z17, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z12, Z1, Z16
+	VPMAXUD           Z13, Z16, Z16
+	VPADDD            Z11, Z16, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
+	VPSUBD            Z10, Z1, Z1
+	VPSRLD            $0x1c, Z17, Z17
+	VPTERNLOGD        $0xf8, Z9, Z17, Z1
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z12, Z16, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z11, Z17, Z19
+	VADDPS            Z19, Z16, Z16
+	VPSUBD            Z19, Z16, Z16
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPSRLD            $0x1c, Z18, Z18
+	VPTERNLOGD        $0xf8, Z9, Z18, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z8, Z0
+	VPANDD            Z7, Z0, Z1
+	VPMADDUBSW        Z6, Z1, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
 	VCVTPH2PS  (SI), Z0
 	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -6733,7 +11490,7 @@ short2rare:
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z16
 	VPMINUD    Z15, Z16, Z16
@@ -6751,7 +11508,7 @@ short2rare:
 	VPTERNLOGD $0xf8, Z9, Z0, Z16
 	VPACKSSDW  Z16, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z16
 	VPMINUD    Z15, Z16, Z16
@@ -6768,7 +11525,7 @@ short2rare:
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z16
 	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z17
 	VPMINUD    Z15, Z17, Z17
@@ -6791,183 +11548,6 @@ short2rare:
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
-	JMP        short2back
-
-short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS 4(DX), Z4
-	VBROADCASTSS 8(DX), Z3
-	VBROADCASTSS 12(DX), Z2
-	VBROADCASTSS (BX), Z1
-	VBROADCASTSS 4(BX), Z0
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z17
-	VCVTPH2PS    (SI), Z18
-	VMULPS       Z1, Z18, Z19
-	VFMSUB231PS  Z5, Z19, Z18
-	VFNMADD231PS Z1, Z18, Z19
-	VCVTPH2PS    32(SI), Z18
-	VMULPS       Z0, Z18, Z20
-	VFMSUB231PS  Z4, Z20, Z18
-	VFNMADD231PS Z0, Z18, Z20
-	VCVTPH2PS    64(SI), Z18
-	VMULPS       Z16, Z18, Z21
-	VFMSUB231PS  Z3, Z21, Z18
-	VFNMADD231PS Z16, Z18, Z21
-	VCVTPH2PS    96(SI), Z18
-	VMULPS       Z17, Z18, Z22
-	VFMSUB231PS  Z2, Z22, Z18
-	VFNMADD231PS Z17, Z18, Z22
-	VADDPS       Z20, Z19, Z18
-	VADDPS       Z22, Z21, Z23
-	VADDPS       Z23, Z18, Z18
-	VCMPPS       $0x03, Z18, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          short4rare
-	VPANDD       Z14, Z19, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z12, Z18, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z18, Z18
-	VPSUBD       Z24, Z18, Z18
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z18, Z18
-	VPSUBD       Z10, Z18, Z18
-	VPSRLD       $0x1c, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z18
-	VPANDD       Z14, Z20, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z19, Z19
-	VPSUBD       Z24, Z19, Z19
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPANDD       Z14, Z21, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z23
-	VADDPS       Z23, Z19, Z19
-	VPSUBD       Z23, Z19, Z19
-	VPSRLD       $0x16, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x1c, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z19
-	VPANDD       Z14, Z22, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z23
-	VADDPS       Z23, Z20, Z20
-	VPSUBD       Z23, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x1c, Z22, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z18, Z18
-	VPERMD       Z18, Z8, Z18
-	VPANDD       Z7, Z18, Z19
-	VPMADDUBSW   Z6, Z19, Z19
-	VPMOVWB      Z19, Y19
-	VMOVNTPS     Y19, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
-
-short4rare:
-	VCVTPH2PS  (SI), Z18
-	VDIVPS     Z5, Z18, Z18
-	VCMPPS     $0x07, Z18, Z18, K1
-	VPANDD     Z14, Z18, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VMOVAPS.Z  Z19, K1, Z19
-	VMOVAPS.Z  Z18, K1, Z18
-	VPSRLD     $0x1c, Z18, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z19
-	VCVTPH2PS  32(SI), Z18
-	VDIVPS     Z4, Z18, Z18
-	VCMPPS     $0x07, Z18, Z18, K1
-	VPANDD     Z14, Z18, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VMOVAPS.Z  Z20, K1, Z20
-	VMOVAPS.Z  Z18, K1, Z18
-	VPSRLD     $0x1c, Z18, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VCVTPH2PS  64(SI), Z18
-	VDIVPS     Z3, Z18, Z18
-	VCMPPS     $0x07, Z18, Z18, K1
-	VPANDD     Z14, Z18, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VMOVAPS.Z  Z20, K1, Z20
-	VMOVAPS.Z  Z18, K1, Z18
-	VPSRLD     $0x1c, Z18, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z20
-	VCVTPH2PS  96(SI), Z18
-	VDIVPS     Z2, Z18, Z18
-	VCMPPS     $0x07, Z18, Z18, K1
-	VPANDD     Z14, Z18, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z12, Z21, Z22
-	VPMAXUD    Z13, Z22, Z22
-	VPADDD     Z11, Z22, Z23
-	VADDPS     Z23, Z21, Z21
-	VPSUBD     Z23, Z21, Z21
-	VPSRLD     $0x16, Z22, Z22
-	VPADDD     Z22, Z21, Z21
-	VPSUBD     Z10, Z21, Z21
-	VMOVAPS.Z  Z21, K1, Z21
-	VMOVAPS.Z  Z18, K1, Z18
-	VPSRLD     $0x1c, Z18, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKUSWB  Z20, Z19, Z19
-	VPERMD     Z19, Z8, Z19
-	VPANDD     Z7, Z19, Z18
-	VPMADDUBSW Z6, Z18, Z18
-	VPMOVWB    Z18, Y18
-	VMOVUPS    Y18, (DI)
 	JMP        short4back
 
 lanerare:
@@ -7150,6 +11730,1675 @@ lanetailrarenarrow:
 	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	JMP        lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// per group: Z5 recip
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+104(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+108(SB), Z11
+	VBROADCASTSS constantsAVX512<>+116(SB), Z10
+	VBROADCASTSS constantsAVX512<>+120(SB), Z9
+	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+124(SB), Z7
+	VBROADCASTSS constantsAVX512<>+128(SB), Z6
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z5
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z5, Z0, Z4
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z5, Z0, Z3
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z5, Z0, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z5, Z0, Z1
+
+groupahead:
+	VCVTPH2PS  128(SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VCVTPH2PS  160(SI), Z16
+	VMULPS     Z5, Z16, Z16
+	VCVTPH2PS  192(SI), Z17
+	VMULPS     Z5, Z17, Z17
+	VCVTPH2PS  224(SI), Z18
+	VMULPS     Z5, Z18, Z18
+	VADDPS     Z3, Z4, Z19
+	VADDPS     Z1, Z2, Z20
+	VADDPS     Z20, Z19, Z19
+	VCMPPS     $0x03, Z19, Z19, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z4, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z12, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x16, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPSRLD     $0x1c, Z4, Z20
+	VPTERNLOGD $0xf8, Z9, Z20, Z19
+	VPANDD     Z14, Z3, Z20
+	VPMINUD    Z15, Z20, Z20
+	VPANDD     Z12, Z20, Z21
+	VPMAXUD    Z13, Z21, Z21
+	VPADDD     Z11, Z21, Z22
+	VADDPS     Z22, Z20, Z20
+	VPSUBD     Z22, Z20, Z20
+	VPSRLD     $0x16, Z21, Z21
+	VPADDD     Z21, Z20, Z20
+	VPSUBD     Z10, Z20, Z20
+	VPSRLD     $0x1c, Z3, Z21
+	VPTERNLOGD $0xf8, Z9, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPANDD     Z14, Z2, Z20
+	VPMINUD    Z15, Z20, Z20
+	VPANDD     Z12, Z20, Z21
+	VPMAXUD    Z13, Z21, Z21
+	VPADDD     Z11, Z21, Z22
+	VADDPS     Z22, Z20, Z20
+	VPSUBD     Z22, Z20, Z20
+	VPSRLD     $0x16, Z21, Z21
+	VPADDD     Z21, Z20, Z20
+	VPSUBD     Z10, Z20, Z20
+	VPSRLD     $0x1c, Z2, Z21
+	VPTERNLOGD $0xf8, Z9, Z21, Z20
+	VPANDD     Z14, Z1, Z21
+	VPMINUD    Z15, Z21, Z21
+	VPANDD     Z12, Z21, Z22
+	VPMAXUD    Z13, Z22, Z22
+	VPADDD     Z11, Z22, Z23
+	VADDPS     Z23, Z21, Z21
+	VPSUBD     Z23, Z21, Z21
+	VPSRLD     $0x16, Z22, Z22
+	VPADDD     Z22, Z21, Z21
+	VPSUBD     Z10, Z21, Z21
+	VPSRLD     $0x1c, Z1, Z22
+	VPTERNLOGD $0xf8, Z9, Z22, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPACKUSWB  Z20, Z19, Z19
+	VPERMD     Z19, Z8, Z19
+	VPANDD     Z7, Z19, Z20
+	VPMADDUBSW Z6, Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (DI)
+	VMOVAPS    Z0, Z4
+	VMOVAPS    Z16, Z3
+	VMOVAPS    Z17, Z2
+	VMOVAPS    Z18, Z1
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z5, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z5, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z5, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z16
+	VADDPS     Z16, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z4, Z4
+	VPSUBD     Z17, Z4, Z4
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z5, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z5, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z5, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+
+grouptailback:
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z2
+
+short2ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VCVTPH2PS   224(SI), Z17
+	VMULPS.BCST 12(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         short2loop
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x1c, Z5, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z12, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPSRLD      $0x1c, Z4, Z20
+	VPTERNLOGD  $0xf8, Z9, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z12, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPSRLD      $0x1c, Z3, Z20
+	VPTERNLOGD  $0xf8, Z9, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z12, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPSRLD      $0x1c, Z2, Z21
+	VPTERNLOGD  $0xf8, Z9, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z8, Z18
+	VPANDD      Z7, Z18, Z19
+	VPMADDUBSW  Z6, Z19, Z19
+	VPMOVWB     Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+8, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VPANDD      Z7, Z4, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z2
+
+short4ahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VCVTPH2PS   160(SI), Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VCVTPH2PS   192(SI), Z16
+	VMULPS.BCST 24(DX), Z16, Z16
+	VCVTPH2PS   224(SI), Z17
+	VMULPS.BCST 28(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         short4loop
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z12, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPSRLD      $0x1c, Z5, Z19
+	VPTERNLOGD  $0xf8, Z9, Z19, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z12, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPSRLD      $0x1c, Z4, Z20
+	VPTERNLOGD  $0xf8, Z9, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z12, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPSRLD      $0x1c, Z3, Z20
+	VPTERNLOGD  $0xf8, Z9, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z12, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPSRLD      $0x1c, Z2, Z21
+	VPTERNLOGD  $0xf8, Z9, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z8, Z18
+	VPANDD      Z7, Z18, Z19
+	VPMADDUBSW  Z6, Z19, Z19
+	VPMOVWB     Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+16, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VPANDD      Z7, Z4, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS  (SI), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VCVTPH2PS   Y1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VCVTPH2PS  32(SI), Z1
+	VMULPS     Z5, Z1, Z1
+	VCVTPH2PS  64(SI), Z2
+	VMULPS     Z5, Z2, Z2
+	VCVTPH2PS  96(SI), Z3
+	VMULPS     Z5, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z16
+	VADDPS     Z16, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        grouprare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z4, Z4
+	VPSUBD     Z17, Z4, Z4
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VCVTPH2PS  (SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VCVTPH2PS  32(SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VCVTPH2PS  96(SI), Z0
+	VMULPS     Z5, Z0, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VPANDD     Z7, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	CMPQ        BX, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	CMPQ        BX, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z0
+	VPANDD      Z14, Z0, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z12, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z10, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	CMPQ        BX, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z0
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VPANDD     Z7, Z1, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	JMP        grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short2rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VPANDD      Z7, Z4, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z14, Z0, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z12, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPADDD      Z11, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z10, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z8, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         short4rare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VPANDD      Z7, Z4, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VCVTPH2PS   (SI), Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VPANDD      Z14, Z0, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z12, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPADDD      Z11, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z10, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z8, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short4back
+
+lanerare:
+	VCVTPH2PS  (SI), Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VCVTPH2PS  32(SI), Z0
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z0
+	VMOVUPS    128(DX), Z2
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VCVTPH2PS  96(SI), Z0
+	VMOVUPS    192(DX), Z3
+	VMULPS     Z3, Z0, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VPANDD     Z7, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z12, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z11, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z0, Z0
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z12, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z0, Z0
+	VPANDD      Z14, Z0, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z12, Z3, Z4
+	VPMAXUD     Z13, Z4, Z4
+	VPADDD      Z11, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z10, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z0, Z0
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z12, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VPANDD     Z7, Z1, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX

@@ -928,6 +928,845 @@ lanetailrarenarrow:
 	FMOVQ F2, 16(RSP)
 	B lanetailback
 
+// func QuantizeFpPowerOfTwoE4M3F16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpPowerOfTwoE4M3F16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+	// per call: V15 most, V14 0x7fffffff, V13 0x3c800000, V12 0x7f800000, V11 0xa000000, V10 0x3c8, V9 0x80
+	// per group: V8 recip
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD recip+16(FP), R2
+	FMOVS most+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $1015021568, R16
+	VDUP R16, V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $167772160, R16
+	VDUP R16, V11.S4
+	MOVD $968, R16
+	VDUP R16, V10.S4
+	MOVD $128, R16
+	VDUP R16, V9.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V8.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $20, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+grouptailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R3, R0, R0
+	ADD R3<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $20, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F5
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
+	B lanetailback
+
 // func QuantizeFpE5M2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-64
@@ -1850,6 +2689,845 @@ lanetailrarenarrow:
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
+	B lanetailback
+
+// func QuantizeFpPowerOfTwoE5M2F16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpPowerOfTwoE5M2F16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+	// per call: V15 most, V14 0x7fffffff, V13 0x38800000, V12 0x7f800000, V11 0xa800000, V10 0x1c4, V9 0x80
+	// per group: V8 recip
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD recip+16(FP), R2
+	FMOVS most+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $947912704, R16
+	VDUP R16, V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $176160768, R16
+	VDUP R16, V11.S4
+	MOVD $452, R16
+	VDUP R16, V10.S4
+	MOVD $128, R16
+	VDUP R16, V9.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V8.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $21, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+grouptailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R3, R0, R0
+	ADD R3<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $21, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F5
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V12.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V11.S4, V6.S4, V7.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	VSUB V7.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
@@ -2775,6 +4453,846 @@ lanetailrarenarrow:
 	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
+	B lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1F16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpPowerOfTwoE2M1F16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+	// per call: V15 most, V14 0x7fffffff, V13 0x3f800000, V12 0xb000000, V11 0x7f800000, V10 0x3c0, V9 0x0, V8 0x80
+	// per group: V7 recip
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD recip+16(FP), R2
+	FMOVS most+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $1065353216, R16
+	VDUP R16, V13.S4
+	MOVD $184549376, R16
+	VDUP R16, V12.S4
+	MOVD $2139095040, R16
+	VDUP R16, V11.S4
+	MOVD $960, R16
+	VDUP R16, V10.S4
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD $128, R16
+	VDUP R16, V8.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V7.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+grouptailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R3, R0, R0
+	ADD R3<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V8.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V8.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	WORD $0x4ea964a5 // smax v5.4s, v5.4s, v9.4s
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V8.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	WORD $0x4ea964a5 // smax v5.4s, v5.4s, v9.4s
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V8.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V2.S4, V5.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V3.B16, V2.B16
+	VAND V8.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VUSHR $24, V0.S4, V5.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VAND V8.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V3.S4
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V0.S4, V3.S4
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F5
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	VAND V14.B16, V3.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	WORD $0x4ea964a5 // smax v5.4s, v5.4s, v9.4s
+	VUSHR $24, V3.S4, V6.S4
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	VAND V8.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F5
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	VAND V14.B16, V2.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V13.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VUSHR $20, V5.S4, V5.S4
+	VSUB V10.S4, V5.S4, V5.S4
+	WORD $0x4ea964a5 // smax v5.4s, v5.4s, v9.4s
+	VUSHR $24, V2.S4, V6.S4
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	VAND V8.B16, V6.B16, V6.B16
+	VORR V6.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
@@ -3752,5 +6270,898 @@ lanetailrarenarrow:
 	VUZP1 V3.B16, V3.B16, V0.B16
 	VUZP2 V3.B16, V3.B16, V3.B16
 	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1PackedF16NEON(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+	// per call: V15 most, V14 0x7fffffff, V13 0x3f800000, V12 0x7f800000, V11 0xb000000, V10 0xfe, V9 0x8
+	// per group: V8 recip
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD recip+16(FP), R2
+	FMOVS most+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $1065353216, R16
+	VDUP R16, V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $184549376, R16
+	VDUP R16, V11.S4
+	MOVD $254, R16
+	VDUP R16, V10.S4
+	MOVD $8, R16
+	VDUP R16, V9.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V8.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $22, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, (R0)
+groupback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT grouptailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+grouptailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R3<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R20, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R20, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R3>>1, R0, R0
+	ADD R3<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $22, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, (R0)
+laneback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	CMP $5, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	CMP $13, R3
+	BLT lanetailnarrow
+	VAND V14.B16, V2.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+lanetailnarrow:
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R3<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $2, R20, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V1.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V1.B16, V3.B16, V1.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VAND V3.B16, V4.B16, V3.B16
+	VAND V1.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V1.B16, V4.B16, V1.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V1.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V1.B16, V3.B16, V1.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VAND V4.B16, V5.B16, V4.B16
+	VAND V3.B16, V5.B16, V5.B16
+	VUSHR $28, V5.S4, V5.S4
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V4.B16, V4.B16
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V3.B16, V5.B16, V3.B16
+	VAND V0.B16, V5.B16, V5.B16
+	VUSHR $28, V5.S4, V5.S4
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+grouptailrarenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V1.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V1.B16, V3.B16, V1.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VAND V3.B16, V4.B16, V3.B16
+	VAND V1.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VAND V1.B16, V4.B16, V1.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VSUB V4.S4, V2.S4, V2.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V2.B16, V3.B16, V2.B16
+	VAND V1.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V4.S4
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VSUB V4.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V1.B16, V3.B16, V1.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VAND V4.B16, V5.B16, V4.B16
+	VAND V3.B16, V5.B16, V5.B16
+	VUSHR $28, V5.S4, V5.S4
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V4.B16, V4.B16
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VAND V3.B16, V5.B16, V3.B16
+	VAND V0.B16, V5.B16, V5.B16
+	VUSHR $28, V5.S4, V5.S4
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+lanetailrarenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B lanetailback

@@ -14,6 +14,15 @@ package asm
 //go:noescape
 func QuantizeFpE4M3AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
+// QuantizeFpPowerOfTwoE4M3AVX512 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE4M3AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+
 // QuantizeFpE5M2AVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -23,6 +32,15 @@ func QuantizeFpE4M3AVX512(q *uint8, x *float32, scale *float32, recip *float32, 
 //
 //go:noescape
 func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+
+// QuantizeFpPowerOfTwoE5M2AVX512 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE5M2AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1AVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
@@ -34,6 +52,15 @@ func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, 
 //go:noescape
 func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
+// QuantizeFpPowerOfTwoE2M1AVX512 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+
 // QuantizeFpE2M1PackedAVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -43,3 +70,12 @@ func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, 
 //
 //go:noescape
 func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+
+// QuantizeFpPowerOfTwoE2M1PackedAVX512 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)

@@ -1,0 +1,89 @@
+package kernels
+
+// ChooseInt writes the parameters of groups with the ranges low[i]..high[i],
+// for tensors of T. A NaN in either end is a NaN in the group.
+func ChooseInt[T Float](r IntRule, low, high []float32) {
+	const kernel = "ChooseInt"
+	r.check(kernel, len(low))
+	checkLen(kernel, "high", len(high), len(low))
+	r.apart(kernel, memory("low", low), memory("high", high))
+	chooseInt[T](current(), r, low, high)
+}
+
+func chooseInt[T Float](impl isa, r IntRule, low, high []float32) {
+	if impl == generic || len(low) == 0 {
+		portableChooseInt[T](r, low, high)
+	} else {
+		chooseIntAsm[T](impl, r, low, high)
+	}
+}
+
+// ChooseFp writes the scales of groups with the ranges low[i]..high[i], for
+// tensors of T. A NaN in either end is a NaN in the group.
+func ChooseFp[T Float](r FpRule, low, high []float32) {
+	const kernel = "ChooseFp"
+	r.check(kernel, len(low))
+	checkLen(kernel, "high", len(high), len(low))
+	scale := memory("Scale", r.Scale)
+	checkApart(kernel, scale, memory("low", low))
+	checkApart(kernel, scale, memory("high", high))
+	chooseFp[T](current(), r, low, high)
+}
+
+func chooseFp[T Float](impl isa, r FpRule, low, high []float32) {
+	if impl == generic || len(low) == 0 {
+		portableChooseFp[T](r, low, high)
+	} else {
+		chooseFpAsm[T](impl, r, low, high)
+	}
+}
+
+// ObserveInt writes the parameters of each group, over all rows: it is MinMax
+// and ChooseInt in one. It panics if there are groups without elements.
+func ObserveInt[T Float](src []T, g Grid, r IntRule) {
+	const kernel = "ObserveInt"
+	g.checkObserved(kernel, len(src))
+	r.check(kernel, g.Groups)
+	r.apart(kernel, memory("src", src))
+	observeInt(current(), src, g, r)
+}
+
+func observeInt[T Float](impl isa, src []T, g Grid, r IntRule) {
+	g = g.merged()
+	switch {
+	case len(src) == 0:
+	case impl == generic:
+		portableObserveInt(src, g, r)
+	default:
+		observeIntAsm(impl, src, g, r)
+	}
+}
+
+// ObserveFp writes the scale of each group, over all rows: it is MinMax and
+// ChooseFp in one. It panics if there are groups without elements.
+func ObserveFp[T Float](src []T, g Grid, r FpRule) {
+	const kernel = "ObserveFp"
+	g.checkObserved(kernel, len(src))
+	r.check(kernel, g.Groups)
+	checkApart(kernel, memory("Scale", r.Scale), memory("src", src))
+	observeFp(current(), src, g, r)
+}
+
+func observeFp[T Float](impl isa, src []T, g Grid, r FpRule) {
+	g = g.merged()
+	switch {
+	case len(src) == 0:
+	case impl == generic:
+		portableObserveFp(src, g, r)
+	default:
+		observeFpAsm(impl, src, g, r)
+	}
+}
+
+// checkObserved is check for a kernel that observes each group.
+func (g Grid) checkObserved(kernel string, n int) {
+	g.check(kernel, "src", n)
+	if g.Groups > 0 && n == 0 {
+		fail(kernel, "%+v has groups without elements", g)
+	}
+}

@@ -1,0 +1,146 @@
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
+// findings are room for what is found of some groups on the way to their
+// parameters: the lower ends of asymmetric formats, and the reciprocals of the
+// scales. The upper ends, or the largest magnitudes, are put where the scales
+// will be. Parameters that the caller does not want go over the lower ends.
+type findings struct{ low, recip []float32 }
+
+// How many groups parameters are chosen for at a time: a call with few groups
+// gets a smaller buffer, which costs less to clear.
+const (
+	fewChosen  = 128
+	manyChosen = 1024
+)
+
+// int chooses the parameters of the n groups from first on. Symmetric formats
+// take the largest magnitudes, others the ends.
+func (c *findings) int(impl isa, elem asm.Elem, r *IntRule, first, n int) {
+	half := r.steps() / 2
+	if !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil {
+		asm.ParamsScale(impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], half, n)
+		return
+	}
+	zeroPoint, minval := (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
+	if r.ZeroPoint != nil {
+		zeroPoint = &r.ZeroPoint[first]
+	}
+	if r.Minval != nil {
+		minval = &r.Minval[first]
+	}
+	if r.Asymmetric {
+		asm.ParamsAsymmetric(impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &c.low[0], &r.Scale[first],
+			r.steps(), float32(r.Min), float32(r.Max), n)
+	} else {
+		asm.ParamsSymmetric(impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &r.Scale[first], half, r.middle(), n)
+	}
+}
+
+// fp chooses the scales of the n groups from first on.
+func (c *findings) fp(impl isa, elem asm.Elem, r *FpRule, first, n int) {
+	if r.PowerOfTwo {
+		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(r.Format.maxExp()), n)
+	} else {
+		asm.ParamsScale(impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
+	}
+}
+
+func chooseIntAsm[T Float](impl isa, r IntRule, low, high []float32) {
+	var lo, recip [fewChosen]float32
+	c := findings{lo[:], recip[:]}
+	for first := 0; first < len(low); first += fewChosen {
+		n := min(fewChosen, len(low)-first)
+		copy(c.low, low[first:][:n])
+		copy(r.Scale[first:], high[first:][:n])
+		if !r.Asymmetric {
+			magnitudes(c.low[:n], r.Scale[first:])
+		}
+		c.int(impl, elemOf[T](), &r, first, n)
+	}
+}
+
+func chooseFpAsm[T Float](impl isa, r FpRule, low, high []float32) {
+	var recip [fewChosen]float32
+	c := findings{recip: recip[:]}
+	for first := 0; first < len(low); first += fewChosen {
+		n := min(fewChosen, len(low)-first)
+		copy(r.Scale[first:], high[first:][:n])
+		magnitudes(low[first:][:n], r.Scale[first:])
+		c.fp(impl, elemOf[T](), &r, first, n)
+	}
+}
+
+// magnitudes makes the largest magnitudes of ends, where the upper ends are.
+func magnitudes(low, high []float32) {
+	for i, lo := range low {
+		high[i] = max(-min(lo, 0), max(high[i], 0))
+	}
+}
+
+func observeIntAsm[T Float](impl isa, src []T, g Grid, r IntRule) {
+	var low, recip [fewChosen]float32
+	c := findings{low[:], recip[:]}
+	for first := 0; first < g.Groups; first += fewChosen {
+		n := min(fewChosen, g.Groups-first)
+		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
+		c.int(impl, elemOf[T](), &r, first, n)
+	}
+}
+
+func observeFpAsm[T Float](impl isa, src []T, g Grid, r FpRule) {
+	var low, recip [fewChosen]float32
+	c := findings{recip: recip[:]}
+	for first := 0; first < g.Groups; first += fewChosen {
+		n := min(fewChosen, g.Groups-first)
+		observe(impl, src, g, first, low[:n], r.Scale[first:][:n], false)
+		c.fp(impl, elemOf[T](), &r, first, n)
+	}
+}
+
+// observe finds the ends of the groups from first on, over all rows, or else
+// their largest magnitudes in high. Ends are wanted no further than to zero.
+func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32, ends bool) {
+	if g.adjacent() {
+		adjacent(impl, src[first*g.Len:][:len(low)*g.Len], g.Len, low, high, ends)
+		return
+	}
+	var pieces [2][fewChosen]float32
+	rangeRuns(impl, src, g, first, low, high, pieces[0][:], pieces[1][:])
+	if !ends {
+		magnitudes(low, high)
+	}
+}
+
+// adjacent observes groups that make up x; low is for ends only.
+func adjacent[T Float](impl isa, x []T, length int, low, high []float32, ends bool) {
+	if length <= mostElements {
+		reach(impl, x, unsafe.SliceData(low), &high[0], len(high), length, ends)
+		return
+	}
+	for i := range high {
+		group := x[i*length:][:length]
+		var lo, hi float32
+		for at := 0; at < length; at += mostElements {
+			var partLo, partHi float32
+			reach(impl, group[at:], &partLo, &partHi, 1, min(mostElements, length-at), ends)
+			lo, hi = min(lo, partLo), max(hi, partHi)
+		}
+		if high[i] = hi; ends {
+			low[i] = lo
+		}
+	}
+}
+
+func reach[T Float](impl isa, x []T, low, high *float32, groups, length int, ends bool) {
+	if ends {
+		asm.Reach(impl, elemOf[T](), unsafe.Pointer(&x[0]), low, high, groups, length)
+	} else {
+		asm.AbsMax(impl, elemOf[T](), unsafe.Pointer(&x[0]), high, groups, length)
+	}
+}

@@ -1,0 +1,55 @@
+package kernels
+
+import "unsafe"
+
+// dynamicPiece is how many elements are observed and quantized in turn: an L2
+// cache has them, and quantizing is no faster from an L1 cache. Each turn waits
+// for its parameters, and so costs about as much as a thousand elements.
+const dynamicPiece = 1 << 15
+
+func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r IntRule) {
+	switch {
+	case g.Groups <= fewChosen:
+		var low, recip [fewChosen]float32
+		dynamicInts(impl, st, dst, src, g, r, findings{low[:], recip[:]})
+	case r.Asymmetric || (r.ZeroPoint == nil) != (r.Minval == nil):
+		var low, recip [manyChosen]float32
+		dynamicInts(impl, st, dst, src, g, r, findings{low[:], recip[:]})
+	default: // nothing goes into low
+		var recip [manyChosen]float32
+		dynamicInts(impl, st, dst, src, g, r, findings{recip[:], recip[:]})
+	}
+}
+
+func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, r IntRule, c findings) {
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
+	p, step := r.int(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
+	for first := 0; first < g.Groups; first += step {
+		n := min(step, g.Groups-first)
+		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
+		c.int(impl, elemOf[T](), &r, first, n)
+		quantizeIntGroups(impl, st, dst, src, g, p, first, c.recip[:n], to)
+	}
+}
+
+func dynamicFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, r FpRule) {
+	if g.Groups <= fewChosen {
+		var recip [fewChosen]float32
+		dynamicFps(impl, dst, src, g, r, recip[:])
+	} else {
+		var recip [manyChosen]float32
+		dynamicFps(impl, dst, src, g, r, recip[:])
+	}
+}
+
+func dynamicFps[T Float](impl isa, dst []byte, src []T, g Grid, r FpRule, recip []float32) {
+	c := findings{recip: recip}
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.bits(), NoMask)
+	p, step := r.fp(0, g.Groups), max(1, min(len(recip), dynamicPiece/g.Len))
+	for first := 0; first < g.Groups; first += step {
+		n := min(step, g.Groups-first)
+		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
+		c.fp(impl, elemOf[T](), &r, first, n)
+		quantizeFpGroups(impl, dst, src, g, p, first, recip[:n], r.PowerOfTwo, to)
+	}
+}

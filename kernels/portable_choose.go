@@ -1,0 +1,88 @@
+package kernels
+
+import "github.com/lowbit-go/lowbit/fp8"
+
+const leastScale = 0x1p-23
+
+// to rounds to T.
+func to[T Float](x float32) float32 { return value(rounded[T](x)) }
+
+func portableChooseInt[T Float](r IntRule, low, high []float32) {
+	n, least, greatest := r.steps(), float32(r.Min), float32(r.Max)
+	for i := range low {
+		lo, hi := min(low[i], 0), max(high[i], 0)
+		var s, minval float32
+		zeroPoint := r.middle()
+		if r.Asymmetric {
+			s = max(to[T](to[T](hi-lo)/n), leastScale)
+			z := clamp(to[T](least-to[T](roundToEven(to[T](lo/s)))), least, greatest)
+			if z != z {
+				z = 0
+			}
+			zeroPoint, minval = int32(z), lo+0
+		} else {
+			most := max(-lo, hi)
+			s, minval = max(to[T](most/(n/2)), leastScale), 0-most
+		}
+		r.Scale[i] = s
+		if r.ZeroPoint != nil {
+			r.ZeroPoint[i] = zeroPoint
+		}
+		if r.Minval != nil {
+			r.Minval[i] = minval
+		}
+	}
+}
+
+func portableChooseFp[T Float](r FpRule, low, high []float32) {
+	for i := range low {
+		most := max(-min(low[i], 0), max(high[i], 0))
+		if r.PowerOfTwo {
+			r.Scale[i] = fp8.E8M0Scale(most, r.Format.maxExp()).Float32()
+		} else {
+			r.Scale[i] = max(to[T](most/r.Format.Max()), leastScale)
+		}
+	}
+}
+
+func portableObserveInt[T Float](src []T, g Grid, r IntRule) {
+	var low, high [pieceLen]float32
+	for first := 0; first < g.Groups; first += pieceLen {
+		n := min(pieceLen, g.Groups-first)
+		portableRanges(low[:n], high[:n], src, g, first)
+		part := r
+		part.Scale = r.Scale[first:][:n]
+		if r.ZeroPoint != nil {
+			part.ZeroPoint = r.ZeroPoint[first:][:n]
+		}
+		if r.Minval != nil {
+			part.Minval = r.Minval[first:][:n]
+		}
+		portableChooseInt[T](part, low[:n], high[:n])
+	}
+}
+
+func portableObserveFp[T Float](src []T, g Grid, r FpRule) {
+	var low, high [pieceLen]float32
+	for first := 0; first < g.Groups; first += pieceLen {
+		n := min(pieceLen, g.Groups-first)
+		portableRanges(low[:n], high[:n], src, g, first)
+		portableChooseFp[T](FpRule{r.Format, r.PowerOfTwo, r.Scale[first:][:n]}, low[:n], high[:n])
+	}
+}
+
+// portableRanges finds the ranges of the groups from first on, at most pieceLen.
+func portableRanges[T Float](low, high []float32, src []T, g Grid, first int) {
+	var lows, highs [pieceLen]T
+	n := len(low)
+	for row := range g.Rows {
+		portableMinMax(lows[:n], highs[:n], src[(row*g.Groups+first)*g.Len:][:n*g.Len], Grid{1, n, g.Len})
+		for i := range n {
+			lo, hi := value(lows[i]), value(highs[i])
+			if row > 0 {
+				lo, hi = min(lo, low[i]), max(hi, high[i])
+			}
+			low[i], high[i] = lo, hi
+		}
+	}
+}

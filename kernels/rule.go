@@ -1,0 +1,116 @@
+package kernels
+
+import (
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+)
+
+// IntRule says how the parameters of an integer format follow from the range of
+// a group, and takes them. A range is widened to hold zero: lo = min(least, 0),
+// hi = max(greatest, 0), and with n = Max - Min
+//
+//	symmetric     scale = max(max(-lo, hi) / (n/2), 2^-23)    zero point = (Max+Min+1)/2, toward zero    minval = -max(-lo, hi)
+//	asymmetric    scale = max((hi - lo) / n, 2^-23)           zero point = Min - round(lo/scale)         minval = lo
+//
+// A zero point is clamped to Min..Max; one that comes out NaN is 0. Each operation
+// is computed in float32 and rounded to the tensor's element type, half to even.
+// A NaN in a group makes its scale and its minval NaN, an infinity makes them
+// infinite.
+type IntRule struct {
+	// Min and Max are the least and the greatest code, Min < Max, both within
+	// -128..127 or both within 0..255; 0 is among them.
+	Min, Max int
+
+	Asymmetric bool
+
+	// ByMinval quantizes by minvals, else it is by zero points.
+	ByMinval bool
+
+	// Scale, ZeroPoint and Minval take one number per group. The one of ZeroPoint
+	// and Minval that the codes do not depend on may be nil: that is so of
+	// ZeroPoint also where all are 0.
+	Scale     []float32
+	ZeroPoint []int32
+	Minval    []float32
+}
+
+// middle is the zero point of a symmetric format.
+func (r IntRule) middle() int32 { return int32((r.Max + r.Min + 1) / 2) }
+
+// steps is the number of steps from the least code to the greatest.
+func (r IntRule) steps() float32 { return float32(r.Max - r.Min) }
+
+// check panics unless the rule is for that many groups and consistent.
+func (r IntRule) check(kernel string, groups int) {
+	if r.Min >= r.Max || r.Min > 0 || r.Max < 0 {
+		fail(kernel, "codes %d..%d, want a range with 0 and another code", r.Min, r.Max)
+	}
+	p := Int{Min: r.Min, Max: r.Max, Scale: r.Scale}
+	p.check(kernel, groups)
+	if r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0) {
+		checkLen(kernel, "ZeroPoint", len(r.ZeroPoint), groups)
+	}
+	if r.Minval != nil || r.ByMinval {
+		checkLen(kernel, "Minval", len(r.Minval), groups)
+	}
+}
+
+// int returns the parameters of groups for quantizing, once they are chosen.
+func (r IntRule) int(first, groups int) Int {
+	p := Int{Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
+	switch {
+	case r.ByMinval:
+		p.Minval = r.Minval[first:][:groups]
+	case r.Asymmetric || r.middle() != 0:
+		p.ZeroPoint = r.ZeroPoint[first:][:groups]
+	}
+	return p
+}
+
+// apart panics if the parameters share memory with one another or with something else.
+func (r IntRule) apart(kernel string, others ...region) {
+	scale, zeroPoint, minval := memory("Scale", r.Scale), memory("ZeroPoint", r.ZeroPoint), memory("Minval", r.Minval)
+	checkApart(kernel, scale, zeroPoint)
+	checkApart(kernel, scale, minval)
+	checkApart(kernel, zeroPoint, minval)
+	for _, o := range others {
+		checkApart(kernel, scale, o)
+		checkApart(kernel, zeroPoint, o)
+		checkApart(kernel, minval, o)
+	}
+}
+
+// FpRule says how the scales of a small float format follow from the range of a
+// group, and takes them. With m the largest magnitude
+//
+//	scale = max(m / largest, 2^-23)                      the quotient rounded to the tensor's element type
+//	scale = max(2^(floor(log2(m)) - maxExp), 2^-126)     PowerOfTwo
+//
+// where largest is the format's largest value and maxExp that value's exponent.
+// The second is [fp8.E8M0Scale], the shared scale of the OCP MX specification: a
+// NaN or an infinity counts as 2^128 and gives a scale that is finite. In the
+// first it makes the scale NaN or infinite.
+type FpRule struct {
+	Format     Format
+	PowerOfTwo bool
+
+	// Scale takes one scale per group.
+	Scale []float32
+}
+
+// check panics unless the rule is for that many groups and consistent.
+func (r FpRule) check(kernel string, groups int) { r.fp(0, len(r.Scale)).check(kernel, groups) }
+
+// fp returns the parameters of groups for quantizing, once they are chosen.
+func (r FpRule) fp(first, groups int) Fp { return Fp{r.Format, r.Scale[first:][:groups]} }
+
+// maxExp returns the exponent of the format's largest value.
+func (f Format) maxExp() int {
+	switch f {
+	case E4M3FN:
+		return fp8.E4M3FNMaxExp
+	case E5M2:
+		return fp8.E5M2MaxExp
+	}
+	return fp4.E2M1MaxExp
+}
