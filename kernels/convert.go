@@ -167,7 +167,8 @@ func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
 	if impl == generic || len(src) == 0 {
 		portableEncodePairs(dst, src)
 	} else {
-		for s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask)); s.advance(); {
+		s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask))
+		for s.advance() {
 			asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[s.off/2]), &src[s.off], fp4.E2M1Max, s.length, s.ahead)
 		}
 	}
@@ -177,7 +178,8 @@ func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
 	if impl == generic || len(dst) == 0 {
 		portableDecodePairs(dst, src)
 	} else {
-		for s := flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2)); s.advance(); {
+		s := flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2))
+		for s.advance() {
 			asm.DecodeFp(impl, asm.E2M1Packed, &dst[s.off], unsafe.Pointer(&src[s.off/2]), s.length, s.ahead)
 		}
 	}

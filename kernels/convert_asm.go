@@ -24,7 +24,8 @@ var overflowE8M0 = float32(math.Inf(1))
 
 // encodeAsm converts by assembly, clamping to most in fp8 and fp4.
 func encodeAsm[D small](impl isa, dst []D, src []float32, most float32) {
-	for s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask)); s.advance(); {
+	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
+	for s.advance() {
 		y, x, n := unsafe.Pointer(&dst[s.off]), &src[s.off], s.length
 		switch any(*new(D)).(type) {
 		case float16.Float16:
@@ -39,7 +40,8 @@ func encodeAsm[D small](impl isa, dst []D, src []float32, most float32) {
 
 // decodeAsm converts by assembly.
 func decodeAsm[S small](impl isa, dst []float32, src []S) {
-	for s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask)); s.advance(); {
+	s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask))
+	for s.advance() {
 		y, x, n := &dst[s.off], unsafe.Pointer(&src[s.off]), s.length
 		switch any(*new(S)).(type) {
 		case float16.Float16:

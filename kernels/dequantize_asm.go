@@ -29,7 +29,8 @@ func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer
 func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p Int, f Packing) {
 	var codes [betweenBytes + 4]int8 // which have room for unsigned ones too
 	st := f.storage()
-	for s := (spans{g: g, n: g.Groups, most: betweenBytes}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	for s.advance() {
 		n, before := s.groups*s.length, s.off%(8/st.bits)
 		asm.Unpack(impl, st.code, (*byte)(unsafe.Pointer(&codes[0])), &src[s.off*st.bits/8], st.sign, before+n, 0)
 		dequantizeIntAsm(impl, storageOf[int8](), dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, p.part(s.first, s.groups))

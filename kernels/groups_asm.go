@@ -40,7 +40,10 @@ func (s *spans) advance() bool {
 	s.off = (s.row*s.g.Groups+s.base+s.first)*s.g.Len + s.done
 	whole, most := s.to.piece(s)
 	if whole {
-		s.groups, s.length = min(most/s.g.Len, s.n-s.first), s.g.Len
+		s.groups, s.length = s.n-s.first, s.g.Len
+		if s.groups*s.length > most {
+			s.groups = most / s.length
+		}
 		s.next += s.groups
 	} else {
 		s.groups, s.length = 1, min(most, s.g.Len-s.done)

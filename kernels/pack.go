@@ -43,7 +43,8 @@ func pack[C Code](impl isa, dst []byte, src []C, bits int) {
 		return
 	}
 	code := packed(bits, false).code
-	for s := flat(len(src), streamingTo(impl, len(src), 8, unsafe.Pointer(&dst[0]), bits, NoMask)); s.advance(); {
+	s := flat(len(src), streamingTo(impl, len(src), 8, unsafe.Pointer(&dst[0]), bits, NoMask))
+	for s.advance() {
 		asm.Pack(impl, code, &dst[s.off*bits/8], (*byte)(unsafe.Pointer(&src[s.off])), s.length, s.ahead)
 	}
 }
@@ -55,7 +56,8 @@ func unpack[C Code](impl isa, dst []C, src []byte, bits int) {
 		return
 	}
 	st := packed(bits, isSigned[C]())
-	for s := flat(len(dst), streamingTo(impl, len(dst), bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(8/bits)); s.advance(); {
+	s := flat(len(dst), streamingTo(impl, len(dst), bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(8/bits))
+	for s.advance() {
 		asm.Unpack(impl, st.code, (*byte)(unsafe.Pointer(&dst[s.off])), &src[s.off*bits/8], st.sign, s.length, s.ahead)
 	}
 }

@@ -49,7 +49,8 @@ func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f Packing) {
 	var codes [betweenBytes]int8 // which have room for unsigned ones too
 	bits := f.bits()
-	for s := (spans{g: g, n: g.Groups, most: len(codes)}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: len(codes)}
+	for s.advance() {
 		n := s.groups * s.length
 		quantizeIntAsm(impl, storageOf[int8](), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, p.part(s.first, s.groups))
 		at, rest := s.off, codes[:n]
