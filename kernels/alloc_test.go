@@ -179,6 +179,9 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		ObserveInt(x[:], g, r)
 		DynamicInt(signed[:], x[:], g, r)
 		DynamicInt(signed[:], x[:], Grid{1, groups, n / groups}, r)
+		var packed [n / 2]byte
+		DynamicIntPacked(packed[:], x[:], g, r, Int4)
+		DynamicIntPacked(packed[:], x[:], Grid{1, groups, n / groups}, r, Int4)
 	})
 	zero("Fp rules", func() {
 		var x [n]T

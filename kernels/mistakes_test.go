@@ -115,6 +115,7 @@ func TestMistakes(t *testing.T) {
 		{"DynamicInt: len(Minval)=2, want 3", func(w *workbench) {
 			DynamicInt(w.signed, w.x, benchGrid, IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.minval[:2]})
 		}},
+		{"DynamicIntPacked: len(dst)=12, want 6", func(w *workbench) { DynamicIntPacked(w.q, w.x, benchGrid, w.intRule(), Int4) }},
 		{"DynamicFp: len(dst)=12, want 6", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{E2M1Packed, true, w.scale}) }},
 		{"Pack4: len(dst)=5, want 6", func(w *workbench) { Pack4(w.mask[:5], w.q[:11]) }},
 		{"Pack2: len(dst)=2, want 3", func(w *workbench) { Pack2(w.mask[:2], w.signed[:9]) }},
@@ -167,6 +168,8 @@ func TestMistakes(t *testing.T) {
 		{"ObserveInt: codes -7..-1, want", func(w *workbench) { ObserveInt(w.x, benchGrid, IntRule{Min: -7, Max: -1, Scale: w.scale}) }},
 		{"ObserveInt: codes -8..128, want", func(w *workbench) { ObserveInt(w.x, benchGrid, IntRule{Min: -8, Max: 128, Scale: w.scale}) }},
 		{"DynamicInt: codes -8..7 do not fit into uint8", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.intRule()) }},
+		{"DynamicIntPacked: codes -8..7 do not fit into Int2", func(w *workbench) { DynamicIntPacked(w.q[:3], w.x, benchGrid, w.intRule(), Int2) }},
+		{"DynamicIntPacked: unknown Packing(4)", func(w *workbench) { DynamicIntPacked(w.q[:3], w.x, benchGrid, w.intRule(), 4) }},
 		{"DynamicFp: unknown Format(4)", func(w *workbench) { DynamicFp(w.q, w.x, benchGrid, FpRule{4, true, w.scale}) }},
 		{"FakeQuantizeInt: both ZeroPoint and Minval", func(w *workbench) {
 			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
@@ -235,6 +238,9 @@ func TestMistakes(t *testing.T) {
 		{"ObserveFp: Scale overlaps src", func(w *workbench) { ObserveFp(w.x, benchGrid, FpRule{E5M2, false, w.x[9:]}) }},
 		{"DynamicInt: dst overlaps src", func(w *workbench) { DynamicInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: ZeroPoint overlaps dst", func(w *workbench) { DynamicInt(view[int8](view4(w.all[44:47])), w.x, benchGrid, w.intRule()) }},
+		{"DynamicIntPacked: Minval overlaps dst", func(w *workbench) {
+			DynamicIntPacked(view4(w.minval)[:6], w.x, benchGrid, w.intRule(), Int4)
+		}},
 		{"DynamicFp: dst overlaps Scale", func(w *workbench) { DynamicFp(view4(w.scale), w.x, benchGrid, FpRule{E5M2, false, w.scale}) }},
 		{"Pack4: dst overlaps src", func(w *workbench) { Pack4(w.q[6:], w.q) }},
 		{"Unpack2: dst overlaps src", func(w *workbench) { Unpack2(w.q, w.q[:3]) }},

@@ -64,8 +64,10 @@ func TestPieces(t *testing.T) {
 			dynamicInt(impl, chosen, x, g, low)
 			dynamicInt(impl, own, x, g, high)
 			dynamicFp(impl, shared, x, g, mx)
+			halves := make([]byte, Uint4.Bytes(n))
+			dynamicIntPacked(impl, halves, x, g, high, Uint4)
 			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed,
-				y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most, chosen, own, shared,
+				y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most, chosen, own, shared, halves,
 				low.Scale, low.ZeroPoint, low.Minval, high.Scale, high.ZeroPoint, high.Minval, mx.Scale}
 		}
 		want := results(generic)

@@ -25,10 +25,8 @@ var (
 	e5m2fnuz = format{"E5M2FNUZ", 2, 112, ir.MemI8}
 )
 
-// exponent is the exponent field of v, in place, or least if that is larger.
-func exponent(k *ir.Kernel, v, least *ir.Node) *ir.Node {
-	return v.As(ir.I32).And(k.Int(0x7f800000)).UMax(least)
-}
+// exponent is the exponent field of v, in place.
+func exponent(k *ir.Kernel, v *ir.Node) *ir.Node { return v.As(ir.I32).And(k.Int(0x7f800000)) }
 
 // onGrid rounds p >= 0 to a format's mantissa bits, or to its subnormals: M is
 // the power of two whose last place is the grid's step at p, so that p+M rounds
@@ -37,7 +35,7 @@ func exponent(k *ir.Kernel, v, least *ir.Node) *ir.Node {
 // least is the exponent field of the format's least normal number in place,
 // step what makes M of a field: (23 - mantissa bits)<<23.
 func onGrid(k *ir.Kernel, p, least, step *ir.Node) *ir.Node {
-	m := exponent(k, p, least).IAdd(step).As(ir.F32)
+	m := exponent(k, p).UMax(least).IAdd(step).As(ir.F32)
 	return p.Add(m).Sub(m)
 }
 
@@ -51,10 +49,10 @@ func withSign(k *ir.Kernel, v, x *ir.Node) *ir.Node {
 // and carries into the exponent need no case: p+M's last bits count steps, and
 // each exponent above the least is 1<<mantissa of them.
 func (f format) encode(k *ir.Kernel, p *ir.Node) *ir.Node {
-	e := exponent(k, p, k.Int(f.least<<23))
-	m := e.IAdd(k.Int(int32(23-f.mantissa) << 23))
+	above := exponent(k, p).Excess(k.Int(f.least << 23))
+	m := above.IAdd(k.Int((f.least + int32(23-f.mantissa)) << 23))
 	steps := p.Add(m.As(ir.F32)).As(ir.I32).ISub(m)
-	return steps.IAdd(e.Shr(23 - f.mantissa)).ISub(k.Int(f.least << f.mantissa))
+	return steps.IAdd(above.Shr(23 - f.mantissa))
 }
 
 // value is the value of a code with so many bits beside its sign, the inverse of

@@ -121,9 +121,10 @@ const (
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
-	OpIMax // signed
-	OpUMin // unsigned
-	OpUMax // unsigned
+	OpExcess // a - b, or 0 if b is larger; unsigned, of numbers whose lower halves are 0
+	OpIMax   // signed
+	OpUMin   // unsigned
+	OpUMax   // unsigned
 	OpAnd
 	OpOr
 	OpXor   // bytes too
@@ -162,7 +163,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
 	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldHigh", "FoldLow", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -450,6 +451,10 @@ func (n *Node) MulSubFrom(b, c *Node) *Node {
 
 func (n *Node) IAdd(b *Node) *Node { return n.bin(OpIAdd, I32, b, I32) }
 func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
+
+// Excess is what n is larger than b, or 0, of unsigned numbers whose lower halves are 0.
+func (n *Node) Excess(b *Node) *Node { return n.bin(OpExcess, I32, b, I32) }
+
 func (n *Node) IMax(b *Node) *Node { return n.bin(OpIMax, I32, b, I32) }
 func (n *Node) UMin(b *Node) *Node { return n.bin(OpUMin, I32, b, I32) }
 func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }

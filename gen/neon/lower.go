@@ -83,6 +83,8 @@ func (m *Machine) simple(op ir.Op) emit2 {
 		return m.FMIN
 	case ir.OpIAdd:
 		return sized(asm.S, m.ADD)
+	case ir.OpExcess:
+		return sized(asm.S, m.UQSUB)
 	case ir.OpISub:
 		return sized(asm.S, m.SUB)
 	case ir.OpIMax:

@@ -1762,8 +1762,8 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
-	// vector registers in use at once: 16
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
@@ -1772,8 +1772,7 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+288(SB), Z12
 	VBROADCASTSS constantsAVX512<>+292(SB), Z11
 	VBROADCASTSS constantsAVX512<>+296(SB), Z10
-	VBROADCASTSS constantsAVX512<>+300(SB), Z9
-	VMOVUPS      constantsAVX512<>+304(SB), Z8
+	VMOVUPS      constantsAVX512<>+300(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1794,56 +1793,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -1874,64 +1869,60 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -1964,56 +1955,52 @@ lanestream:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -2026,68 +2013,64 @@ lanerare:
 	VMOVUPS      (SI), Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -2095,79 +2078,75 @@ lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2175,18 +2154,17 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
-	// vector registers in use at once: 16
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
 	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+368(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+372(SB), Z11
-	VBROADCASTSS constantsAVX512<>+376(SB), Z10
-	VBROADCASTSS constantsAVX512<>+300(SB), Z9
-	VMOVUPS      constantsAVX512<>+304(SB), Z8
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+364(SB), Z12
+	VBROADCASTSS constantsAVX512<>+368(SB), Z11
+	VBROADCASTSS constantsAVX512<>+296(SB), Z10
+	VMOVUPS      constantsAVX512<>+300(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2207,56 +2185,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -2287,64 +2261,60 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2377,56 +2347,52 @@ lanestream:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -2439,68 +2405,64 @@ lanerare:
 	VMOVUPS      (SI), Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -2508,79 +2470,75 @@ lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2588,922 +2546,18 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c000000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c0, Z9 0x7f, Z8 0x80, Z7 table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+272(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+292(SB), Z11
-	VBROADCASTSS constantsAVX512<>+380(SB), Z10
-	VBROADCASTSS constantsAVX512<>+144(SB), Z9
-	VBROADCASTSS constantsAVX512<>+300(SB), Z8
-	VMOVUPS      constantsAVX512<>+304(SB), Z7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z1, Z5
-	VPANDD     Z5, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z2, Z5
-	VPANDD     Z5, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z8, K1, Z1
-	VPADDD     Z9, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x14, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z8, K1, Z3
-	VPADDD     Z9, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z8, Z4, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VMOVUPS    Z1, (DI)
-	JMP        laneback
-
-lanetailrare:
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z8, K1, Z1
-	VPADDD     Z9, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x14, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z8, K1, Z3
-	VPADDD     Z9, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z8, Z4, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z5
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z8, K1, Z4
-	VPADDD     Z9, Z4, Z0
-	VPANDD     Z0, Z5, Z5
-	VPTERNLOGD $0xf8, Z8, Z5, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38000000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c0, Z9 0x7f, Z8 0x80, Z7 table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+384(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+372(SB), Z11
-	VBROADCASTSS constantsAVX512<>+388(SB), Z10
-	VBROADCASTSS constantsAVX512<>+144(SB), Z9
-	VBROADCASTSS constantsAVX512<>+300(SB), Z8
-	VMOVUPS      constantsAVX512<>+304(SB), Z7
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, DX
-	CMPQ DX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ      DX, DX
-	JEQ        laneend
-	MOVQ       $-1, AX
-	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
-	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	CMPQ       DX, $+17
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	CMPQ       DX, $+33
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z2, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z1, Z5
-	VPANDD     Z5, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	CMPQ       DX, $+49
-	JLT        lanetailnarrow
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z2, Z5
-	VPANDD     Z5, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-
-lanetailnarrow:
-	VPACKSSDW Z0, Z4, Z4
-	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	VMOVDQU8  Z4, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z9, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z9, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z9, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z9, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z8, K1, Z1
-	VPADDD     Z9, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	VMOVUPS    64(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	VMOVUPS    192(SI), Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x15, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z8, K1, Z3
-	VPADDD     Z9, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z8, Z4, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z7, Z1
-	VMOVUPS    Z1, (DI)
-	JMP        laneback
-
-lanetailrare:
-	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z14, Z0, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x18, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z8, K1, Z1
-	VPADDD     Z9, Z1, Z0
-	VPANDD     Z0, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z1
-	CMPQ       DX, $+17
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x18, Z0, Z3
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z8, K1, Z2
-	VPADDD     Z9, Z2, Z0
-	VPANDD     Z0, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z2
-	CMPQ       DX, $+33
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x15, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
-	VPSRLD     $0x18, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z3, Z8, K1, Z3
-	VPADDD     Z9, Z3, Z0
-	VPANDD     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z8, Z4, Z3
-	CMPQ       DX, $+49
-	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x18, Z0, Z5
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z8, K1, Z4
-	VPADDD     Z9, Z4, Z0
-	VPANDD     Z0, Z5, Z5
-	VPTERNLOGD $0xf8, Z8, Z5, Z4
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z7, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c000000, Z11 0x46000000, Z10 0x7f, Z9 0x80, Z8 table
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
 	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+392(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+396(SB), Z11
-	VBROADCASTSS constantsAVX512<>+400(SB), Z10
-	VBROADCASTSS constantsAVX512<>+404(SB), Z9
-	VMOVUPS      constantsAVX512<>+304(SB), Z8
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+272(SB), Z12
+	VBROADCASTSS constantsAVX512<>+372(SB), Z11
+	VBROADCASTSS constantsAVX512<>+144(SB), Z10
+	VBROADCASTSS constantsAVX512<>+296(SB), Z9
+	VMOVUPS      constantsAVX512<>+300(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3524,52 +2578,56 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z0, Z1
+	VPANDD     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z9, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z1, Z2
+	VPANDD     Z2, Z3, Z3
 	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
@@ -3604,57 +2662,61 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x1c, Z2, Z2
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z1, Z5
+	VPANDD     Z5, Z2, Z2
 	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VPSRLD     $0x1c, Z3, Z3
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z2, Z5
+	VPANDD     Z5, Z3, Z3
 	VPTERNLOGD $0xf8, Z9, Z3, Z2
 
 lanetailnarrow:
@@ -3694,52 +2756,56 @@ lanestream:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z0, Z1
+	VPANDD     Z1, Z2, Z2
 	VPTERNLOGD $0xf8, Z9, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z1, Z2
+	VPANDD     Z2, Z3, Z3
 	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
@@ -3756,68 +2822,68 @@ lanerare:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VBLENDMPS  Z1, Z9, K1, Z1
+	VPADDD     Z10, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	VMOVUPS    64(SI), Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
+	VPSRLD     $0x14, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
+	VPSRLD     $0x14, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 	VMOVUPS    192(SI), Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VBLENDMPS  Z3, Z9, K1, Z3
+	VPADDD     Z10, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z9, Z4, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
 	VPERMD     Z1, Z8, Z1
@@ -3828,76 +2894,76 @@ lanetailrare:
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
+	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z1, K1, Z1
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VBLENDMPS  Z1, Z9, K1, Z1
+	VPADDD     Z10, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
+	VPSRLD     $0x14, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z3, K1, Z3
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VBLENDMPS  Z3, Z9, K1, Z3
+	VPADDD     Z10, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z9, Z4, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z5
 	VCMPPS     $0x07, Z0, Z0, K1
-	VMOVAPS.Z  Z4, K1, Z4
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VBLENDMPS  Z4, Z9, K1, Z4
+	VPADDD     Z10, Z4, Z0
+	VPANDD     Z0, Z5, Z5
+	VPTERNLOGD $0xf8, Z9, Z5, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW Z2, Z1, Z1
@@ -3907,24 +2973,22 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
+// func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
-	// vector registers in use at once: 17
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38000000, Z11 0x42800000, Z10 0x7f, Z9 0x80, Z8 table
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
 	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+392(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+396(SB), Z11
-	VBROADCASTSS constantsAVX512<>+400(SB), Z10
-	VBROADCASTSS constantsAVX512<>+404(SB), Z9
-	VMOVUPS      constantsAVX512<>+304(SB), Z8
-	VBROADCASTSS constantsAVX512<>+408(SB), Z7
-	VBROADCASTSS constantsAVX512<>+412(SB), Z6
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+376(SB), Z12
+	VBROADCASTSS constantsAVX512<>+380(SB), Z11
+	VBROADCASTSS constantsAVX512<>+144(SB), Z10
+	VBROADCASTSS constantsAVX512<>+296(SB), Z9
+	VMOVUPS      constantsAVX512<>+300(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3945,58 +3009,884 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ      DX, DX
+	JEQ        laneend
+	MOVQ       $-1, AX
+	BZHIQ      DX, AX, AX
+	KMOVQ      AX, K7
+	VMOVUPS.Z  (SI), K7, Z0
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z1, Z5
+	VPANDD     Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z2, Z5
+	VPANDD     Z5, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z10, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z10, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z10, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z10, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z9, K1, Z1
+	VPADDD     Z10, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x15, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z9, K1, Z3
+	VPADDD     Z10, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z9, Z4, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VMOVUPS    Z1, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z9, K1, Z1
+	VPADDD     Z10, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z9, K1, Z2
+	VPADDD     Z10, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x15, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z9, K1, Z3
+	VPADDD     Z10, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z9, Z4, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x18, Z0, Z5
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z4, Z9, K1, Z4
+	VPADDD     Z10, Z4, Z0
+	VPANDD     Z0, Z5, Z5
+	VPTERNLOGD $0xf8, Z9, Z5, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+384(SB), Z12
+	VBROADCASTSS constantsAVX512<>+388(SB), Z11
+	VBROADCASTSS constantsAVX512<>+392(SB), Z10
+	VMOVUPS      constantsAVX512<>+300(SB), Z9
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ      DX, DX
+	JEQ        laneend
+	MOVQ       $-1, AX
+	BZHIQ      DX, AX, AX
+	KMOVQ      AX, K7
+	VMOVUPS.Z  (SI), K7, Z0
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z9, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+32(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z9, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	VMOVUPS    Z1, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z4, K1, Z4
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z9, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+384(SB), Z12
+	VBROADCASTSS constantsAVX512<>+388(SB), Z11
+	VBROADCASTSS constantsAVX512<>+392(SB), Z10
+	VMOVUPS      constantsAVX512<>+300(SB), Z9
+	VBROADCASTSS constantsAVX512<>+396(SB), Z8
+	VBROADCASTSS constantsAVX512<>+400(SB), Z7
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -4028,67 +3918,63 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -4127,58 +4013,54 @@ lanestream:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -4192,73 +4074,69 @@ lanerare:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -4267,85 +4145,81 @@ lanetailrare:
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -4364,9 +4238,9 @@ TEXT ·EncodeFpE8M0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+416(SB), Z14
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
 	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+304(SB), Z12
+	VMOVUPS      constantsAVX512<>+300(SB), Z12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -4557,38 +4431,35 @@ DATA constantsAVX512<>+268(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+272(SB)/4, $0x3c000000
 DATA constantsAVX512<>+276(SB)/4, $0xbc800000
 DATA constantsAVX512<>+280(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+284(SB)/4, $0x3c800000
-DATA constantsAVX512<>+288(SB)/4, $0x7f800000
-DATA constantsAVX512<>+292(SB)/4, $0x0a000000
-DATA constantsAVX512<>+296(SB)/4, $0x000003c8
-DATA constantsAVX512<>+300(SB)/4, $0x00000080
-DATA constantsAVX512<>+304(SB)/4, $0x00000000
-DATA constantsAVX512<>+308(SB)/4, $0x00000004
-DATA constantsAVX512<>+312(SB)/4, $0x00000008
-DATA constantsAVX512<>+316(SB)/4, $0x0000000c
-DATA constantsAVX512<>+320(SB)/4, $0x00000001
-DATA constantsAVX512<>+324(SB)/4, $0x00000005
-DATA constantsAVX512<>+328(SB)/4, $0x00000009
-DATA constantsAVX512<>+332(SB)/4, $0x0000000d
-DATA constantsAVX512<>+336(SB)/4, $0x00000002
-DATA constantsAVX512<>+340(SB)/4, $0x00000006
-DATA constantsAVX512<>+344(SB)/4, $0x0000000a
-DATA constantsAVX512<>+348(SB)/4, $0x0000000e
-DATA constantsAVX512<>+352(SB)/4, $0x00000003
-DATA constantsAVX512<>+356(SB)/4, $0x00000007
-DATA constantsAVX512<>+360(SB)/4, $0x0000000b
-DATA constantsAVX512<>+364(SB)/4, $0x0000000f
-DATA constantsAVX512<>+368(SB)/4, $0x38800000
-DATA constantsAVX512<>+372(SB)/4, $0x0a800000
-DATA constantsAVX512<>+376(SB)/4, $0x000001c4
-DATA constantsAVX512<>+380(SB)/4, $0x000003c0
-DATA constantsAVX512<>+384(SB)/4, $0x38000000
-DATA constantsAVX512<>+388(SB)/4, $0x000001c0
-DATA constantsAVX512<>+392(SB)/4, $0x3f800000
-DATA constantsAVX512<>+396(SB)/4, $0x0b000000
-DATA constantsAVX512<>+400(SB)/4, $0x000000fe
-DATA constantsAVX512<>+404(SB)/4, $0x00000008
-DATA constantsAVX512<>+408(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+412(SB)/4, $0x10011001
-DATA constantsAVX512<>+416(SB)/4, $0x3faaaaab
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $420
+DATA constantsAVX512<>+284(SB)/4, $0x7f800000
+DATA constantsAVX512<>+288(SB)/4, $0x3c800000
+DATA constantsAVX512<>+292(SB)/4, $0x46800000
+DATA constantsAVX512<>+296(SB)/4, $0x00000080
+DATA constantsAVX512<>+300(SB)/4, $0x00000000
+DATA constantsAVX512<>+304(SB)/4, $0x00000004
+DATA constantsAVX512<>+308(SB)/4, $0x00000008
+DATA constantsAVX512<>+312(SB)/4, $0x0000000c
+DATA constantsAVX512<>+316(SB)/4, $0x00000001
+DATA constantsAVX512<>+320(SB)/4, $0x00000005
+DATA constantsAVX512<>+324(SB)/4, $0x00000009
+DATA constantsAVX512<>+328(SB)/4, $0x0000000d
+DATA constantsAVX512<>+332(SB)/4, $0x00000002
+DATA constantsAVX512<>+336(SB)/4, $0x00000006
+DATA constantsAVX512<>+340(SB)/4, $0x0000000a
+DATA constantsAVX512<>+344(SB)/4, $0x0000000e
+DATA constantsAVX512<>+348(SB)/4, $0x00000003
+DATA constantsAVX512<>+352(SB)/4, $0x00000007
+DATA constantsAVX512<>+356(SB)/4, $0x0000000b
+DATA constantsAVX512<>+360(SB)/4, $0x0000000f
+DATA constantsAVX512<>+364(SB)/4, $0x38800000
+DATA constantsAVX512<>+368(SB)/4, $0x43000000
+DATA constantsAVX512<>+372(SB)/4, $0x46000000
+DATA constantsAVX512<>+376(SB)/4, $0x38000000
+DATA constantsAVX512<>+380(SB)/4, $0x42800000
+DATA constantsAVX512<>+384(SB)/4, $0x3f800000
+DATA constantsAVX512<>+388(SB)/4, $0x4a800000
+DATA constantsAVX512<>+392(SB)/4, $0x00000008
+DATA constantsAVX512<>+396(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+400(SB)/4, $0x10011001
+DATA constantsAVX512<>+404(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $408

@@ -8,10 +8,10 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -22,7 +22,6 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -31,7 +30,7 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -42,28 +41,28 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -72,59 +71,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -203,28 +198,28 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -233,67 +228,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -364,32 +355,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -398,59 +389,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -515,59 +502,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -850,67 +833,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -974,28 +953,28 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1004,59 +983,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1075,18 +1050,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1095,18 +1069,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1116,18 +1089,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1136,21 +1108,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1164,18 +1135,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -1186,18 +1156,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -1208,18 +1177,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -1230,24 +1198,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1255,32 +1222,32 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1289,59 +1256,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1362,18 +1325,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1382,18 +1344,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1403,18 +1364,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1423,21 +1383,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1451,18 +1410,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1471,18 +1429,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1492,18 +1449,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -1512,21 +1468,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1540,18 +1495,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1562,18 +1516,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1584,18 +1537,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1606,24 +1558,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1633,9 +1584,8 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1646,7 +1596,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1684,61 +1634,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -1833,69 +1778,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -1985,61 +1925,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -2089,61 +2024,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -2327,69 +2257,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -2469,61 +2394,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x14, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x14, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
@@ -2538,37 +2458,35 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -2576,41 +2494,38 @@ grouprare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -2620,19 +2535,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -2641,18 +2555,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -2661,18 +2574,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -2681,26 +2593,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -2728,61 +2638,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -2798,37 +2703,35 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -2836,41 +2739,38 @@ short2rare:
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -2881,19 +2781,18 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
@@ -2901,18 +2800,17 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -2921,18 +2819,17 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
@@ -2940,23 +2837,21 @@ lanerare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -2967,19 +2862,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -2989,18 +2883,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -3010,18 +2903,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -3031,26 +2923,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -3058,21 +2948,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -3081,7 +2970,7 @@ TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -3092,28 +2981,28 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3122,59 +3011,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3253,28 +3138,28 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3283,67 +3168,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -3414,32 +3295,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3448,59 +3329,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3565,59 +3442,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3900,67 +3773,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4024,28 +3893,28 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4054,59 +3923,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4125,18 +3990,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4145,18 +4009,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -4166,18 +4029,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4186,21 +4048,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4214,18 +4075,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -4236,18 +4096,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -4258,18 +4117,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -4280,24 +4138,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4305,32 +4162,32 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4339,59 +4196,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4412,18 +4265,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4432,18 +4284,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -4453,18 +4304,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4473,21 +4323,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4501,18 +4350,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4521,18 +4369,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -4542,18 +4389,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -4562,21 +4408,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4590,18 +4435,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -4612,18 +4456,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -4634,18 +4477,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -4656,24 +4498,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4683,20 +4524,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4734,61 +4574,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -4883,69 +4718,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -5035,61 +4865,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -5139,61 +4964,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -5377,69 +5197,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -5519,61 +5334,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x15, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x15, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
@@ -5588,37 +5398,35 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -5626,41 +5434,38 @@ grouprare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -5670,19 +5475,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -5691,18 +5495,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -5711,18 +5514,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -5731,26 +5533,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -5778,61 +5578,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -5848,37 +5643,35 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -5886,41 +5679,38 @@ short2rare:
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -5931,19 +5721,18 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
@@ -5951,18 +5740,17 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPMOVZXWD    32(SI), Y1
@@ -5971,18 +5759,17 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPMOVZXWD    48(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
@@ -5990,23 +5777,21 @@ lanerare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -6017,19 +5802,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -6039,18 +5823,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -6060,18 +5843,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -6081,26 +5863,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -6118,12 +5898,12 @@ TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6225,7 +6005,7 @@ grouploop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6394,7 +6174,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -6551,7 +6331,7 @@ short2loop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6668,7 +6448,7 @@ laneloop:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7011,7 +6791,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -7157,7 +6937,7 @@ groupstream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -7184,7 +6964,7 @@ grouprare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7204,7 +6984,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7225,7 +7005,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7245,13 +7025,13 @@ grouprare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7273,7 +7053,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7295,7 +7075,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7317,7 +7097,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7339,7 +7119,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7348,7 +7128,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7442,7 +7222,7 @@ short2stream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -7471,7 +7251,7 @@ short2rare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7491,7 +7271,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7512,7 +7292,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7532,13 +7312,13 @@ short2rare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7560,7 +7340,7 @@ lanerare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7580,7 +7360,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7601,7 +7381,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7621,13 +7401,13 @@ lanerare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7649,7 +7429,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7671,7 +7451,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7693,7 +7473,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7715,7 +7495,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7724,7 +7504,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7743,12 +7523,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7838,7 +7618,7 @@ grouploop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -7995,7 +7775,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -8139,7 +7919,7 @@ short2loop:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVUPS      Y4, (DI)
@@ -8243,7 +8023,7 @@ laneloop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -8489,7 +8269,7 @@ piece20:
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -8623,7 +8403,7 @@ groupstream:
 	VPAND      Y8, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VMOVUPS    constantsAVX2<>+20(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
 	VPERMD     Y4, Y1, Y4
 	VMOVNTPS   Y4, (DI)
@@ -8650,7 +8430,7 @@ grouprare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8710,7 +8490,7 @@ grouprare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8732,7 +8512,7 @@ grouptailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8800,7 +8580,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8882,7 +8662,7 @@ short2stream:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVNTPS     Y4, (DI)
@@ -8910,7 +8690,7 @@ short2rare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8970,7 +8750,7 @@ short2rare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8993,7 +8773,7 @@ lanerare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -9056,7 +8836,7 @@ lanerare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -9079,7 +8859,7 @@ lanetailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -9150,7 +8930,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -9160,21 +8940,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
+	// per group: Y9 recip
 	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9183,7 +8962,7 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -9194,28 +8973,28 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9224,63 +9003,59 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9361,28 +9136,28 @@ piece4:
 piece5:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9391,71 +9166,67 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9539,32 +9310,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9573,63 +9344,59 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9696,63 +9463,59 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10037,71 +9800,67 @@ piece26:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10176,28 +9935,28 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10206,63 +9965,59 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10283,18 +10038,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10303,18 +10057,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -10324,18 +10077,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10344,25 +10096,24 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10378,18 +10129,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -10400,18 +10150,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -10422,18 +10171,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -10444,28 +10192,27 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10475,32 +10222,32 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10509,63 +10256,59 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10588,18 +10331,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10608,18 +10350,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -10629,18 +10370,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10649,25 +10389,24 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10683,18 +10422,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10703,18 +10441,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -10724,18 +10461,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10744,25 +10480,24 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10778,18 +10513,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VANDPS    Y2, Y1, Y2
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y2, Y2
 	CMPQ      R8, $+9
 	JLT       lanetailrarenarrow
@@ -10800,18 +10534,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VANDPS    Y3, Y1, Y3
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y3, Y3
 	CMPQ      R8, $+17
 	JLT       lanetailrarenarrow
@@ -10822,18 +10555,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VANDPS    Y4, Y1, Y4
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y4, Y4
 	CMPQ      R8, $+25
 	JLT       lanetailrarenarrow
@@ -10844,28 +10576,27 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y5
 	VPMINUD   Y15, Y5, Y5
-	VPAND     Y12, Y5, Y6
-	VPMAXUD   Y13, Y6, Y6
+	VPAND     Y13, Y5, Y6
+	VPSUBUSW  Y12, Y6, Y6
 	VPADDD    Y11, Y6, Y7
 	VADDPS    Y7, Y5, Y5
 	VPSUBD    Y7, Y5, Y5
 	VPSRLD    $0x16, Y6, Y6
 	VPADDD    Y6, Y5, Y5
-	VPSUBD    Y10, Y5, Y5
 	VANDPS    Y5, Y1, Y5
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10877,19 +10608,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
 	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: table, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -10928,68 +10659,63 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -11083,76 +10809,71 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -11252,68 +10973,63 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11362,68 +11078,63 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -11606,76 +11317,71 @@ piece21:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -11763,68 +11469,63 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, BX
@@ -11838,38 +11539,36 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -11877,50 +11576,47 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          groupback
 
 grouptailrare:
@@ -11929,19 +11625,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y3
 	VADDPS    Y3, Y1, Y1
 	VPSUBD    Y3, Y1, Y1
 	VPSRLD    $0x16, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VANDPS    Y1, Y2, Y1
 	VANDPS    Y0, Y2, Y2
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       grouptailrarenarrow
@@ -11950,19 +11645,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y2, Y3, Y2
 	VANDPS    Y0, Y3, Y3
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       grouptailrarenarrow
@@ -11971,19 +11665,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VCMPPS    $0x07, Y0, Y0, Y4
 	VANDPS    Y3, Y4, Y3
 	VANDPS    Y0, Y4, Y4
 	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y9, Y4, Y4
+	VPAND     Y10, Y4, Y4
 	VPOR      Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       grouptailrarenarrow
@@ -11992,34 +11685,32 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y5
 	VANDPS    Y4, Y5, Y4
 	VANDPS    Y0, Y5, Y5
 	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y9, Y5, Y5
+	VPAND     Y10, Y5, Y5
 	VPOR      Y5, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          grouptailback
 
 short2stream:
@@ -12046,68 +11737,63 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
@@ -12122,38 +11808,36 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -12161,50 +11845,47 @@ short2rare:
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -12214,19 +11895,18 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -12234,19 +11914,18 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -12255,19 +11934,18 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -12275,31 +11953,29 @@ lanerare:
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -12309,19 +11985,18 @@ lanetailrare:
 	VMULPS    Y1, Y0, Y0
 	VPAND     Y14, Y0, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y3
 	VADDPS    Y3, Y1, Y1
 	VPSUBD    Y3, Y1, Y1
 	VPSRLD    $0x16, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VANDPS    Y1, Y2, Y1
 	VANDPS    Y0, Y2, Y2
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       lanetailrarenarrow
@@ -12331,19 +12006,18 @@ lanetailrare:
 	VMULPS    Y2, Y0, Y0
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y2, Y3, Y2
 	VANDPS    Y0, Y3, Y3
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       lanetailrarenarrow
@@ -12353,19 +12027,18 @@ lanetailrare:
 	VMULPS    Y3, Y0, Y0
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VCMPPS    $0x07, Y0, Y0, Y4
 	VANDPS    Y3, Y4, Y3
 	VANDPS    Y0, Y4, Y4
 	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y9, Y4, Y4
+	VPAND     Y10, Y4, Y4
 	VPOR      Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       lanetailrarenarrow
@@ -12375,59 +12048,55 @@ lanetailrare:
 	VMULPS    Y4, Y0, Y0
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y5
 	VANDPS    Y4, Y5, Y4
 	VANDPS    Y0, Y5, Y5
 	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y9, Y5, Y5
+	VPAND     Y10, Y5, Y5
 	VPOR      Y5, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x3c800000
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x0a000000
-DATA constantsAVX2<>+16(SB)/4, $0x000003c8
-DATA constantsAVX2<>+20(SB)/4, $0x00000080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x0000007f
-DATA constantsAVX2<>+60(SB)/4, $0x38800000
-DATA constantsAVX2<>+64(SB)/4, $0x0a800000
-DATA constantsAVX2<>+68(SB)/4, $0x000001c4
-DATA constantsAVX2<>+72(SB)/4, $0x3f800000
-DATA constantsAVX2<>+76(SB)/4, $0x0b000000
-DATA constantsAVX2<>+80(SB)/4, $0x000003c0
-DATA constantsAVX2<>+84(SB)/4, $0x000000fe
-DATA constantsAVX2<>+88(SB)/4, $0x00000008
-DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+96(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x3c800000
+DATA constantsAVX2<>+12(SB)/4, $0x46800000
+DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000001
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x38800000
+DATA constantsAVX2<>+60(SB)/4, $0x43000000
+DATA constantsAVX2<>+64(SB)/4, $0x3f800000
+DATA constantsAVX2<>+68(SB)/4, $0x0b000000
+DATA constantsAVX2<>+72(SB)/4, $0x000003c0
+DATA constantsAVX2<>+76(SB)/4, $0x4a800000
+DATA constantsAVX2<>+80(SB)/4, $0x00000008
+DATA constantsAVX2<>+84(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92

@@ -8,10 +8,10 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -22,7 +22,6 @@ TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -31,7 +30,7 @@ TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -41,25 +40,25 @@ groups:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -68,59 +67,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -198,25 +193,25 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -225,67 +220,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -356,28 +347,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -386,59 +377,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -499,59 +486,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -830,67 +813,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -953,25 +932,25 @@ fence:
 groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -980,59 +959,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1050,18 +1025,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -1069,18 +1043,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -1089,18 +1062,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1108,21 +1080,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1135,18 +1106,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -1156,18 +1126,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -1177,18 +1146,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -1198,24 +1166,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1223,28 +1190,28 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1253,59 +1220,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1325,18 +1288,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -1344,18 +1306,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -1364,18 +1325,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y3
@@ -1383,21 +1343,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1410,18 +1369,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
@@ -1429,18 +1387,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -1449,18 +1406,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
@@ -1468,21 +1424,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1495,18 +1450,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1516,18 +1470,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1537,18 +1490,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1558,24 +1510,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1585,9 +1536,8 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1598,7 +1548,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX2(SB), NOSPLIT, $224-56
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1632,61 +1582,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -1777,69 +1722,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -1925,61 +1865,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -2025,61 +1960,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -2259,69 +2189,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -2397,61 +2322,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x14, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x14, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
@@ -2465,76 +2385,71 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -2543,19 +2458,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -2563,18 +2477,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -2582,18 +2495,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -2601,26 +2513,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -2644,61 +2554,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -2713,76 +2618,71 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -2792,37 +2692,35 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
@@ -2830,41 +2728,38 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMOVUPS      96(DX), Y4
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -2874,19 +2769,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -2895,18 +2789,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -2915,18 +2808,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -2935,26 +2827,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -2962,21 +2852,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -2985,7 +2874,7 @@ TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -2995,25 +2884,25 @@ groups:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3022,59 +2911,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3152,25 +3037,25 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3179,67 +3064,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -3310,28 +3191,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3340,59 +3221,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3453,59 +3330,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3784,67 +3657,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -3907,25 +3776,25 @@ fence:
 groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3934,59 +3803,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4004,18 +3869,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -4023,18 +3887,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -4043,18 +3906,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -4062,21 +3924,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4089,18 +3950,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -4110,18 +3970,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -4131,18 +3990,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -4152,24 +4010,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4177,28 +4034,28 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4207,59 +4064,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4279,18 +4132,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -4298,18 +4150,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -4318,18 +4169,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y3
@@ -4337,21 +4187,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4364,18 +4213,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
@@ -4383,18 +4231,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -4403,18 +4250,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
@@ -4422,21 +4268,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4449,18 +4294,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -4470,18 +4314,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -4491,18 +4334,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -4512,24 +4354,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4539,20 +4380,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX2(SB), NOSPLIT, $224-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4586,61 +4426,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -4731,69 +4566,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -4879,61 +4709,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -4979,61 +4804,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -5213,69 +5033,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -5351,61 +5166,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x15, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x15, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
@@ -5419,76 +5229,71 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -5497,19 +5302,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -5517,18 +5321,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -5536,18 +5339,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -5555,26 +5357,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -5598,61 +5398,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -5667,76 +5462,71 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -5746,37 +5536,35 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VCVTPH2PS    32(SI), Y1
@@ -5784,41 +5572,38 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VCVTPH2PS    48(SI), Y2
 	VMOVUPS      96(DX), Y4
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -5828,19 +5613,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -5849,18 +5633,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -5869,18 +5652,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -5889,26 +5671,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -5926,12 +5706,12 @@ TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6029,7 +5809,7 @@ grouploop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6194,7 +5974,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -6347,7 +6127,7 @@ short2loop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6460,7 +6240,7 @@ laneloop:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6799,7 +6579,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -6941,7 +6721,7 @@ groupstream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -6967,7 +6747,7 @@ grouprare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -6986,7 +6766,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7006,7 +6786,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7025,13 +6805,13 @@ grouprare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7052,7 +6832,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7073,7 +6853,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7094,7 +6874,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7115,7 +6895,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7124,7 +6904,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7214,7 +6994,7 @@ short2stream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -7242,7 +7022,7 @@ short2rare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7261,7 +7041,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7281,7 +7061,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7300,13 +7080,13 @@ short2rare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7327,7 +7107,7 @@ lanerare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7346,7 +7126,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7366,7 +7146,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7385,13 +7165,13 @@ lanerare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7412,7 +7192,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7433,7 +7213,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7454,7 +7234,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7475,7 +7255,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7484,7 +7264,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7503,12 +7283,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7594,7 +7374,7 @@ grouploop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -7747,7 +7527,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -7887,7 +7667,7 @@ short2loop:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVUPS      Y4, (DI)
@@ -7987,7 +7767,7 @@ laneloop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -8229,7 +8009,7 @@ piece20:
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -8359,7 +8139,7 @@ groupstream:
 	VPAND      Y8, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VMOVUPS    constantsAVX2<>+20(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
 	VPERMD     Y4, Y1, Y4
 	VMOVNTPS   Y4, (DI)
@@ -8385,7 +8165,7 @@ grouprare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8442,7 +8222,7 @@ grouprare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8463,7 +8243,7 @@ grouptailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8528,7 +8308,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8606,7 +8386,7 @@ short2stream:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVNTPS     Y4, (DI)
@@ -8633,7 +8413,7 @@ short2rare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8690,7 +8470,7 @@ short2rare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8712,7 +8492,7 @@ lanerare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8772,7 +8552,7 @@ lanerare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8794,7 +8574,7 @@ lanetailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8862,7 +8642,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8872,21 +8652,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
+	// per group: Y9 recip
 	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8895,7 +8674,7 @@ TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -8905,25 +8684,25 @@ groups:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8932,63 +8711,59 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9068,25 +8843,25 @@ piece4:
 
 piece5:
 	VCVTPH2PS    16(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9095,71 +8870,67 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9243,28 +9014,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9273,63 +9044,59 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9392,63 +9159,59 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9729,71 +9492,67 @@ piece26:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9867,25 +9626,25 @@ fence:
 groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9894,63 +9653,59 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9970,18 +9725,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -9989,18 +9743,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -10009,18 +9762,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -10028,25 +9780,24 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10061,18 +9812,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -10082,18 +9832,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -10103,18 +9852,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -10124,28 +9872,27 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10155,28 +9902,28 @@ grouptailrarenarrow:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10185,63 +9932,59 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10263,18 +10006,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -10282,18 +10024,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -10302,18 +10043,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VBROADCASTSS 4(DX), Y1
@@ -10321,25 +10061,24 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10354,18 +10093,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y1
@@ -10373,18 +10111,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
@@ -10393,18 +10130,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y1
@@ -10412,25 +10148,24 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10445,18 +10180,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VANDPS    Y2, Y1, Y2
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y2, Y2
 	CMPQ      R8, $+9
 	JLT       lanetailrarenarrow
@@ -10466,18 +10200,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VANDPS    Y3, Y1, Y3
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y3, Y3
 	CMPQ      R8, $+17
 	JLT       lanetailrarenarrow
@@ -10487,18 +10220,17 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VANDPS    Y4, Y1, Y4
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y4, Y4
 	CMPQ      R8, $+25
 	JLT       lanetailrarenarrow
@@ -10508,28 +10240,27 @@ lanetailrare:
 	VCMPPS    $0x07, Y0, Y0, Y1
 	VPAND     Y14, Y0, Y5
 	VPMINUD   Y15, Y5, Y5
-	VPAND     Y12, Y5, Y6
-	VPMAXUD   Y13, Y6, Y6
+	VPAND     Y13, Y5, Y6
+	VPSUBUSW  Y12, Y6, Y6
 	VPADDD    Y11, Y6, Y7
 	VADDPS    Y7, Y5, Y5
 	VPSUBD    Y7, Y5, Y5
 	VPSRLD    $0x16, Y6, Y6
 	VPADDD    Y6, Y5, Y5
-	VPSUBD    Y10, Y5, Y5
 	VANDPS    Y5, Y1, Y5
 	VANDPS    Y0, Y1, Y1
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10541,19 +10272,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
 	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: table, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -10588,68 +10319,63 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -10739,76 +10465,71 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -10904,68 +10625,63 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11010,68 +10726,63 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -11250,76 +10961,71 @@ piece21:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -11403,68 +11109,63 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, BX
@@ -11477,86 +11178,81 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          groupback
 
 grouptailrare:
@@ -11564,19 +11260,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y3
 	VADDPS    Y3, Y1, Y1
 	VPSUBD    Y3, Y1, Y1
 	VPSRLD    $0x16, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VANDPS    Y1, Y2, Y1
 	VANDPS    Y0, Y2, Y2
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       grouptailrarenarrow
@@ -11584,19 +11279,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y2, Y3, Y2
 	VANDPS    Y0, Y3, Y3
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       grouptailrarenarrow
@@ -11604,19 +11298,18 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VCMPPS    $0x07, Y0, Y0, Y4
 	VANDPS    Y3, Y4, Y3
 	VANDPS    Y0, Y4, Y4
 	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y9, Y4, Y4
+	VPAND     Y10, Y4, Y4
 	VPOR      Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       grouptailrarenarrow
@@ -11624,34 +11317,32 @@ grouptailrare:
 	VMULPS    Y8, Y0, Y0
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y5
 	VANDPS    Y4, Y5, Y4
 	VANDPS    Y0, Y5, Y5
 	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y9, Y5, Y5
+	VPAND     Y10, Y5, Y5
 	VPOR      Y5, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          grouptailback
 
 short2stream:
@@ -11674,68 +11365,63 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
@@ -11749,86 +11435,81 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -11837,38 +11518,36 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
@@ -11876,50 +11555,47 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -11928,19 +11604,18 @@ lanetailrare:
 	VMULPS    Y1, Y0, Y0
 	VPAND     Y14, Y0, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y3
 	VADDPS    Y3, Y1, Y1
 	VPSUBD    Y3, Y1, Y1
 	VPSRLD    $0x16, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VANDPS    Y1, Y2, Y1
 	VANDPS    Y0, Y2, Y2
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       lanetailrarenarrow
@@ -11949,19 +11624,18 @@ lanetailrare:
 	VMULPS    Y2, Y0, Y0
 	VPAND     Y14, Y0, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y3
-	VPMAXUD   Y13, Y3, Y3
+	VPAND     Y13, Y2, Y3
+	VPSUBUSW  Y12, Y3, Y3
 	VPADDD    Y11, Y3, Y4
 	VADDPS    Y4, Y2, Y2
 	VPSUBD    Y4, Y2, Y2
 	VPSRLD    $0x16, Y3, Y3
 	VPADDD    Y3, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VCMPPS    $0x07, Y0, Y0, Y3
 	VANDPS    Y2, Y3, Y2
 	VANDPS    Y0, Y3, Y3
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       lanetailrarenarrow
@@ -11970,19 +11644,18 @@ lanetailrare:
 	VMULPS    Y3, Y0, Y0
 	VPAND     Y14, Y0, Y3
 	VPMINUD   Y15, Y3, Y3
-	VPAND     Y12, Y3, Y4
-	VPMAXUD   Y13, Y4, Y4
+	VPAND     Y13, Y3, Y4
+	VPSUBUSW  Y12, Y4, Y4
 	VPADDD    Y11, Y4, Y5
 	VADDPS    Y5, Y3, Y3
 	VPSUBD    Y5, Y3, Y3
 	VPSRLD    $0x16, Y4, Y4
 	VPADDD    Y4, Y3, Y3
-	VPSUBD    Y10, Y3, Y3
 	VCMPPS    $0x07, Y0, Y0, Y4
 	VANDPS    Y3, Y4, Y3
 	VANDPS    Y0, Y4, Y4
 	VPSRLD    $0x1c, Y4, Y4
-	VPAND     Y9, Y4, Y4
+	VPAND     Y10, Y4, Y4
 	VPOR      Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       lanetailrarenarrow
@@ -11991,59 +11664,55 @@ lanetailrare:
 	VMULPS    Y4, Y0, Y0
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VCMPPS    $0x07, Y0, Y0, Y5
 	VANDPS    Y4, Y5, Y4
 	VANDPS    Y0, Y5, Y5
 	VPSRLD    $0x1c, Y5, Y5
-	VPAND     Y9, Y5, Y5
+	VPAND     Y10, Y5, Y5
 	VPOR      Y5, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x3c800000
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x0a000000
-DATA constantsAVX2<>+16(SB)/4, $0x000003c8
-DATA constantsAVX2<>+20(SB)/4, $0x00000080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x0000007f
-DATA constantsAVX2<>+60(SB)/4, $0x38800000
-DATA constantsAVX2<>+64(SB)/4, $0x0a800000
-DATA constantsAVX2<>+68(SB)/4, $0x000001c4
-DATA constantsAVX2<>+72(SB)/4, $0x3f800000
-DATA constantsAVX2<>+76(SB)/4, $0x0b000000
-DATA constantsAVX2<>+80(SB)/4, $0x000003c0
-DATA constantsAVX2<>+84(SB)/4, $0x000000fe
-DATA constantsAVX2<>+88(SB)/4, $0x00000008
-DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+96(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x3c800000
+DATA constantsAVX2<>+12(SB)/4, $0x46800000
+DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000001
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x38800000
+DATA constantsAVX2<>+60(SB)/4, $0x43000000
+DATA constantsAVX2<>+64(SB)/4, $0x3f800000
+DATA constantsAVX2<>+68(SB)/4, $0x0b000000
+DATA constantsAVX2<>+72(SB)/4, $0x000003c0
+DATA constantsAVX2<>+76(SB)/4, $0x4a800000
+DATA constantsAVX2<>+80(SB)/4, $0x00000008
+DATA constantsAVX2<>+84(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92

@@ -8,9 +8,9 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 25
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
+	// per group: Z8 scale, Z7 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -21,8 +21,7 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -33,8 +32,8 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -44,106 +43,102 @@ groups:
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z7, Z0, Z6
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z7, Z0, Z5
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z7, Z0, Z4
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z7, Z0, Z3
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
+	VMULPS       Z7, Z0, Z16
+	VFMSUB231PS  Z8, Z16, Z0
+	VFNMADD231PS Z7, Z0, Z16
 	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z19
-	VADDPS       Z19, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFMSUB231PS  Z8, Z17, Z0
+	VFNMADD231PS Z7, Z0, Z17
+	VADDPS       Z5, Z6, Z0
+	VADDPS       Z3, Z4, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
+	VPANDD       Z14, Z6, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x14, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x18, Z6, Z18
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VPANDD       Z14, Z5, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
 	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
 	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPADDD       Z19, Z18, Z18
 	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z0
-	VPANDD       Z14, Z4, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
+	VPACKSSDW    Z18, Z0, Z0
+	VPANDD       Z14, Z4, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
+	VPADDD       Z11, Z19, Z20
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
+	VPSRLD       $0x14, Z19, Z19
+	VPADDD       Z19, Z18, Z18
+	VPSRLD       $0x18, Z4, Z19
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPANDD       Z14, Z3, Z19
 	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z13, Z19, Z20
+	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
 	VADDPS       Z21, Z19, Z19
 	VPSUBD       Z21, Z19, Z19
 	VPSRLD       $0x14, Z20, Z20
 	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
 	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z20, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPACKUSWB    Z18, Z0, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
@@ -152,21 +147,21 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -175,56 +170,52 @@ grouploop:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 groupback:
@@ -242,27 +233,27 @@ grouptail:
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -271,64 +262,60 @@ grouptail:
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -358,23 +345,23 @@ short2:
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VCVTPH2PS         32(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         96(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
 	VMOVAPS           Z1, Z3
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VCVTPH2PS         128(SI), Z0
@@ -382,80 +369,76 @@ short2ahead:
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
 	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCVTPH2PS         224(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFMSUB231PS.BCST  12(DX), Z17, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
+	VPANDD            Z14, Z6, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
 	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
 	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPADDD            Z19, Z18, Z18
 	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z9, Z19, Z0
-	VPANDD            Z14, Z4, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPACKSSDW         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x14, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
 	VPANDD            Z14, Z3, Z19
 	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
 	VPADDD            Z11, Z20, Z21
 	VADDPS            Z21, Z19, Z19
 	VPSUBD            Z21, Z19, Z19
 	VPSRLD            $0x14, Z20, Z20
 	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
 	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z12, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPACKUSWB         Z19, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -465,8 +448,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -491,56 +474,52 @@ short2loop:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short2back:
@@ -569,107 +548,103 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 12(BX), Z0, Z1
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFMSUB231PS.BCST  16(DX), Z16, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFMSUB231PS.BCST  20(DX), Z17, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z17
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z18
+	VFMSUB231PS.BCST  24(DX), Z18, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z18
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z19
+	VFMSUB231PS.BCST  28(DX), Z19, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x14, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x14, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VMOVUPS           Z16, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -679,10 +654,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -696,67 +671,63 @@ short4loop:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -815,56 +786,52 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -921,64 +888,60 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z6
 	VADDPS       Z6, Z2, Z2
 	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z6
 	VADDPS       Z6, Z3, Z3
 	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -998,21 +961,21 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -1021,56 +984,52 @@ groupstream:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -1081,170 +1040,162 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1269,56 +1220,52 @@ short2stream:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
@@ -1331,84 +1278,80 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1422,67 +1365,63 @@ short4stream:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
@@ -1495,74 +1434,70 @@ short4stream:
 
 short4rare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
 	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
 	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPADDD       Z16, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -1573,35 +1508,33 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
 	VMOVUPS      128(DX), Z3
@@ -1609,37 +1542,35 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -1651,18 +1582,17 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -1673,17 +1603,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -1694,17 +1623,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -1715,23 +1643,22 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1739,9 +1666,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 22
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
+	// per group: Z8 recip
+	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
@@ -1751,8 +1678,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1763,7 +1689,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -1773,86 +1699,82 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z6
+	VMULPS       Z8, Z0, Z7
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z5
+	VMULPS       Z8, Z0, Z6
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z4
+	VMULPS       Z8, Z0, Z5
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z3
+	VMULPS       Z8, Z0, Z4
 
 groupahead:
 	VCVTPH2PS  128(SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  160(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  192(SI), Z2
-	VMULPS     Z7, Z2, Z2
-	VCVTPH2PS  224(SI), Z16
-	VMULPS     Z7, Z16, Z16
-	VADDPS     Z5, Z6, Z17
-	VADDPS     Z3, Z4, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
+	VMULPS     Z8, Z2, Z2
+	VCVTPH2PS  224(SI), Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z6, Z7, Z16
+	VADDPS     Z4, Z5, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z7, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x14, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z7, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
 	VPANDD     Z14, Z6, Z17
 	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
 	VPADDD     Z11, Z18, Z19
 	VADDPS     Z19, Z17, Z17
 	VPSUBD     Z19, Z17, Z17
 	VPSRLD     $0x14, Z18, Z18
 	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
 	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z17
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x14, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x14, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z5, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
 	VPANDD     Z14, Z4, Z18
 	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
 	VPADDD     Z11, Z19, Z20
 	VADDPS     Z20, Z18, Z18
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x14, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
 	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x14, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z8, Z17
-	VMOVUPS    Z17, (DI)
-	VMOVAPS    Z0, Z6
-	VMOVAPS    Z1, Z5
-	VMOVAPS    Z2, Z4
-	VMOVAPS    Z16, Z3
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z9, Z16
+	VMOVUPS    Z16, (DI)
+	VMOVAPS    Z0, Z7
+	VMOVAPS    Z1, Z6
+	VMOVAPS    Z2, Z5
+	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, BX
@@ -1861,13 +1783,13 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -1876,56 +1798,52 @@ grouploop:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -1943,19 +1861,19 @@ grouptail:
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
-	VMULPS      Z7, Z1, Z1
+	VMULPS      Z8, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
-	VMULPS      Z7, Z2, Z2
+	VMULPS      Z8, Z2, Z2
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y3
 	VCVTPH2PS   Y3, Z3
-	VMULPS      Z7, Z3, Z3
+	VMULPS      Z8, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
 	VADDPS      Z5, Z4, Z4
@@ -1964,64 +1882,60 @@ grouptail:
 	JNE         grouptailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z1, Z1
 	VPSUBD      Z6, Z1, Z1
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z2, Z2
 	VPSUBD      Z6, Z2, Z2
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -2048,13 +1962,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 
 short2ahead:
 	VCVTPH2PS   128(SI), Z0
@@ -2065,69 +1979,65 @@ short2ahead:
 	VMULPS.BCST 12(DX), Z2, Z2
 	VCVTPH2PS   224(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x14, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x14, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -2152,56 +2062,52 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -2230,13 +2136,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
+	VMULPS.BCST 4(DX), Z0, Z7
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
+	VMULPS.BCST 8(DX), Z0, Z6
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMULPS.BCST 12(DX), Z0, Z5
 
 short4ahead:
 	VCVTPH2PS   128(SI), Z0
@@ -2247,69 +2153,65 @@ short4ahead:
 	VMULPS.BCST 24(DX), Z2, Z2
 	VCVTPH2PS   224(SI), Z3
 	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x14, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x14, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -2334,56 +2236,52 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -2429,56 +2327,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -2522,64 +2416,60 @@ lanetail:
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z1, Z1
 	VPSUBD      Z6, Z1, Z1
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z2, Z2
 	VPSUBD      Z6, Z2, Z2
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2599,13 +2489,13 @@ groupstream:
 	PREFETCHT0 (SI)(CX*1)
 	PREFETCHT0 64(SI)(CX*1)
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2614,56 +2504,52 @@ groupstream:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -2674,162 +2560,154 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -2852,56 +2730,52 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -2916,71 +2790,67 @@ short2rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -3003,56 +2873,52 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -3067,71 +2933,67 @@ short4rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -3141,74 +3003,70 @@ lanerare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -3219,19 +3077,18 @@ lanetailrare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -3241,18 +3098,17 @@ lanetailrare:
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -3262,18 +3118,17 @@ lanetailrare:
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -3283,24 +3138,23 @@ lanetailrare:
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -3308,21 +3162,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 25
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
+	// per group: Z8 scale, Z7 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+96(SB), Z11
-	VBROADCASTSS constantsAVX512<>+100(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -3333,8 +3186,8 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -3344,106 +3197,102 @@ groups:
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z7, Z0, Z6
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z7, Z0, Z5
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z7, Z0, Z4
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z7, Z0, Z3
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
+	VMULPS       Z7, Z0, Z16
+	VFMSUB231PS  Z8, Z16, Z0
+	VFNMADD231PS Z7, Z0, Z16
 	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z19
-	VADDPS       Z19, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFMSUB231PS  Z8, Z17, Z0
+	VFNMADD231PS Z7, Z0, Z17
+	VADDPS       Z5, Z6, Z0
+	VADDPS       Z3, Z4, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
+	VPANDD       Z14, Z6, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x15, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x18, Z6, Z18
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VPANDD       Z14, Z5, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
 	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
 	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPADDD       Z19, Z18, Z18
 	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z0
-	VPANDD       Z14, Z4, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
+	VPACKSSDW    Z18, Z0, Z0
+	VPANDD       Z14, Z4, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
+	VPADDD       Z11, Z19, Z20
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
+	VPSRLD       $0x15, Z19, Z19
+	VPADDD       Z19, Z18, Z18
+	VPSRLD       $0x18, Z4, Z19
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPANDD       Z14, Z3, Z19
 	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z13, Z19, Z20
+	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
 	VADDPS       Z21, Z19, Z19
 	VPSUBD       Z21, Z19, Z19
 	VPSRLD       $0x15, Z20, Z20
 	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
 	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z20, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPACKUSWB    Z18, Z0, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
@@ -3452,21 +3301,21 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -3475,56 +3324,52 @@ grouploop:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 groupback:
@@ -3542,27 +3387,27 @@ grouptail:
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -3571,64 +3416,60 @@ grouptail:
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -3658,23 +3499,23 @@ short2:
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VCVTPH2PS         32(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VCVTPH2PS         96(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
 	VMOVAPS           Z1, Z3
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VCVTPH2PS         128(SI), Z0
@@ -3682,80 +3523,76 @@ short2ahead:
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
 	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VCVTPH2PS         224(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFMSUB231PS.BCST  12(DX), Z17, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
+	VPANDD            Z14, Z6, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
 	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
 	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPADDD            Z19, Z18, Z18
 	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z9, Z19, Z0
-	VPANDD            Z14, Z4, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPACKSSDW         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x15, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
 	VPANDD            Z14, Z3, Z19
 	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
 	VPADDD            Z11, Z20, Z21
 	VADDPS            Z21, Z19, Z19
 	VPSUBD            Z21, Z19, Z19
 	VPSRLD            $0x15, Z20, Z20
 	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
 	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z12, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPACKUSWB         Z19, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -3765,8 +3602,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -3791,56 +3628,52 @@ short2loop:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short2back:
@@ -3869,107 +3702,103 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 12(BX), Z0, Z1
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFMSUB231PS.BCST  16(DX), Z16, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFMSUB231PS.BCST  20(DX), Z17, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z17
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z18
+	VFMSUB231PS.BCST  24(DX), Z18, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z18
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z19
+	VFMSUB231PS.BCST  28(DX), Z19, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x15, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x15, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VMOVUPS           Z16, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -3979,10 +3808,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -3996,67 +3825,63 @@ short4loop:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -4115,56 +3940,52 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -4221,64 +4042,60 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z6
 	VADDPS       Z6, Z2, Z2
 	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z6
 	VADDPS       Z6, Z3, Z3
 	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -4298,21 +4115,21 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -4321,56 +4138,52 @@ groupstream:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -4381,170 +4194,162 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -4569,56 +4374,52 @@ short2stream:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
@@ -4631,84 +4432,80 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -4722,67 +4519,63 @@ short4stream:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
@@ -4795,74 +4588,70 @@ short4stream:
 
 short4rare:
 	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VCVTPH2PS    64(SI), Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
 	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
 	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPADDD       Z16, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -4873,35 +4662,33 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z0
 	VMOVUPS      128(DX), Z3
@@ -4909,37 +4696,35 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -4951,18 +4736,17 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -4973,17 +4757,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -4994,17 +4777,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -5015,23 +4797,22 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -5039,20 +4820,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 22
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
+	// per group: Z8 recip
+	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+96(SB), Z11
-	VBROADCASTSS constantsAVX512<>+100(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5063,7 +4843,7 @@ TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -5073,86 +4853,82 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z6
+	VMULPS       Z8, Z0, Z7
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z5
+	VMULPS       Z8, Z0, Z6
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z4
+	VMULPS       Z8, Z0, Z5
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z3
+	VMULPS       Z8, Z0, Z4
 
 groupahead:
 	VCVTPH2PS  128(SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  160(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  192(SI), Z2
-	VMULPS     Z7, Z2, Z2
-	VCVTPH2PS  224(SI), Z16
-	VMULPS     Z7, Z16, Z16
-	VADDPS     Z5, Z6, Z17
-	VADDPS     Z3, Z4, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
+	VMULPS     Z8, Z2, Z2
+	VCVTPH2PS  224(SI), Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z6, Z7, Z16
+	VADDPS     Z4, Z5, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z7, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x15, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z7, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
 	VPANDD     Z14, Z6, Z17
 	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
 	VPADDD     Z11, Z18, Z19
 	VADDPS     Z19, Z17, Z17
 	VPSUBD     Z19, Z17, Z17
 	VPSRLD     $0x15, Z18, Z18
 	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
 	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z17
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x15, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x15, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z5, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
 	VPANDD     Z14, Z4, Z18
 	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
 	VPADDD     Z11, Z19, Z20
 	VADDPS     Z20, Z18, Z18
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x15, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
 	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x15, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z8, Z17
-	VMOVUPS    Z17, (DI)
-	VMOVAPS    Z0, Z6
-	VMOVAPS    Z1, Z5
-	VMOVAPS    Z2, Z4
-	VMOVAPS    Z16, Z3
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z9, Z16
+	VMOVUPS    Z16, (DI)
+	VMOVAPS    Z0, Z7
+	VMOVAPS    Z1, Z6
+	VMOVAPS    Z2, Z5
+	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, BX
@@ -5161,13 +4937,13 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -5176,56 +4952,52 @@ grouploop:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -5243,19 +5015,19 @@ grouptail:
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z7, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
-	VMULPS      Z7, Z1, Z1
+	VMULPS      Z8, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
-	VMULPS      Z7, Z2, Z2
+	VMULPS      Z8, Z2, Z2
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y3
 	VCVTPH2PS   Y3, Z3
-	VMULPS      Z7, Z3, Z3
+	VMULPS      Z8, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
 	VADDPS      Z5, Z4, Z4
@@ -5264,64 +5036,60 @@ grouptail:
 	JNE         grouptailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z1, Z1
 	VPSUBD      Z6, Z1, Z1
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z2, Z2
 	VPSUBD      Z6, Z2, Z2
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -5348,13 +5116,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 
 short2ahead:
 	VCVTPH2PS   128(SI), Z0
@@ -5365,69 +5133,65 @@ short2ahead:
 	VMULPS.BCST 12(DX), Z2, Z2
 	VCVTPH2PS   224(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x15, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x15, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -5452,56 +5216,52 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -5530,13 +5290,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
+	VMULPS.BCST 4(DX), Z0, Z7
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
+	VMULPS.BCST 8(DX), Z0, Z6
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMULPS.BCST 12(DX), Z0, Z5
 
 short4ahead:
 	VCVTPH2PS   128(SI), Z0
@@ -5547,69 +5307,65 @@ short4ahead:
 	VMULPS.BCST 24(DX), Z2, Z2
 	VCVTPH2PS   224(SI), Z3
 	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x15, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x15, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -5634,56 +5390,52 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -5729,56 +5481,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -5822,64 +5570,60 @@ lanetail:
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z1, Z1
 	VPSUBD      Z6, Z1, Z1
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z2, Z2
 	VPSUBD      Z6, Z2, Z2
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -5899,13 +5643,13 @@ groupstream:
 	PREFETCHT0 (SI)(CX*1)
 	PREFETCHT0 64(SI)(CX*1)
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -5914,56 +5658,52 @@ groupstream:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -5974,162 +5714,154 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -6152,56 +5884,52 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -6216,71 +5944,67 @@ short2rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -6303,56 +6027,52 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -6367,71 +6087,67 @@ short4rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -6441,74 +6157,70 @@ lanerare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VCVTPH2PS    64(SI), Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VCVTPH2PS    96(SI), Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -6519,19 +6231,18 @@ lanetailrare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -6541,18 +6252,17 @@ lanetailrare:
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -6562,18 +6272,17 @@ lanetailrare:
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -6583,24 +6292,23 @@ lanetailrare:
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6617,13 +6325,13 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+108(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+96(SB), Z13
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+104(SB), Z10
 	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VMOVUPS      constantsAVX512<>+24(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -7694,7 +7402,7 @@ grouprare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -7768,7 +7476,7 @@ grouptailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -7944,7 +7652,7 @@ short2rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8108,7 +7816,7 @@ short4rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8182,7 +7890,7 @@ lanerare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8260,7 +7968,7 @@ lanetailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8348,13 +8056,13 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+108(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+96(SB), Z13
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+104(SB), Z10
 	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VMOVUPS      constantsAVX512<>+24(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -9289,7 +8997,7 @@ grouprare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -9363,7 +9071,7 @@ grouptailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
@@ -9528,7 +9236,7 @@ short2rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -9679,7 +9387,7 @@ short4rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -9753,7 +9461,7 @@ lanerare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -9831,7 +9539,7 @@ lanetailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
@@ -9910,23 +9618,22 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
-	// per group: Z5 scale, Z4 recip
-	// vector registers in use at once: 27
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per group: Z6 scale, Z5 recip
+	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+96(SB), Z12
 	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+116(SB), Z10
-	VBROADCASTSS constantsAVX512<>+120(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	VBROADCASTSS constantsAVX512<>+124(SB), Z7
-	VBROADCASTSS constantsAVX512<>+128(SB), Z6
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VBROADCASTSS constantsAVX512<>+116(SB), Z8
+	VBROADCASTSS constantsAVX512<>+120(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9937,8 +9644,8 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -9947,110 +9654,106 @@ groups:
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
-	VCVTPH2PS    (SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z4, Z16, Z3
-	VCVTPH2PS    32(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z4, Z16, Z2
-	VCVTPH2PS    64(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z4, Z16, Z1
-	VCVTPH2PS    96(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFNMADD231PS Z4, Z16, Z0
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFNMADD231PS Z5, Z0, Z4
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFNMADD231PS Z5, Z0, Z3
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFNMADD231PS Z5, Z0, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFNMADD231PS Z5, Z0, Z1
 
 groupahead:
-	VCVTPH2PS    128(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	VCVTPH2PS    160(SI), Z16
-	VMULPS       Z4, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VFNMADD231PS Z4, Z16, Z18
-	VCVTPH2PS    192(SI), Z16
-	VMULPS       Z4, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z4, Z16, Z19
-	VCVTPH2PS    224(SI), Z16
-	VMULPS       Z4, Z16, Z20
-	VFMSUB231PS  Z5, Z20, Z16
-	VFNMADD231PS Z4, Z16, Z20
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
+	VCVTPH2PS    128(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VCVTPH2PS    160(SI), Z0
+	VMULPS       Z5, Z0, Z17
+	VFMSUB231PS  Z6, Z17, Z0
+	VFNMADD231PS Z5, Z0, Z17
+	VCVTPH2PS    192(SI), Z0
+	VMULPS       Z5, Z0, Z18
+	VFMSUB231PS  Z6, Z18, Z0
+	VFNMADD231PS Z5, Z0, Z18
+	VCVTPH2PS    224(SI), Z0
+	VMULPS       Z5, Z0, Z19
+	VFMSUB231PS  Z6, Z19, Z0
+	VFNMADD231PS Z5, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z3, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z14, Z4, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z20
+	VPSUBUSW     Z12, Z20, Z20
+	VPADDD       Z11, Z20, Z21
+	VADDPS       Z21, Z0, Z0
+	VPSUBD       Z21, Z0, Z0
+	VPSRLD       $0x16, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VPSRLD       $0x1c, Z4, Z20
+	VPTERNLOGD   $0xf8, Z10, Z20, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
 	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
 	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
+	VPADDD       Z21, Z20, Z20
 	VPSRLD       $0x1c, Z3, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z16
-	VPANDD       Z14, Z2, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
-	VPSRLD       $0x16, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x1c, Z2, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z21
-	VPACKSSDW    Z21, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPACKSSDW    Z20, Z0, Z0
+	VPANDD       Z14, Z2, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x16, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x1c, Z2, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
 	VPANDD       Z14, Z1, Z21
 	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z13, Z21, Z22
+	VPSUBUSW     Z12, Z22, Z22
 	VPADDD       Z11, Z22, Z23
 	VADDPS       Z23, Z21, Z21
 	VPSUBD       Z23, Z21, Z21
 	VPSRLD       $0x16, Z22, Z22
 	VPADDD       Z22, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
 	VPSRLD       $0x1c, Z1, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z21
-	VPANDD       Z14, Z0, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z12, Z22, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z22, Z22
-	VPSUBD       Z24, Z22, Z22
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPSRLD       $0x1c, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z22
-	VPACKSSDW    Z22, Z21, Z21
-	VPACKUSWB    Z21, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VPANDD       Z7, Z16, Z21
-	VPMADDUBSW   Z6, Z21, Z21
-	VPMOVWB      Z21, Y21
-	VMOVUPS      Y21, (DI)
+	VPTERNLOGD   $0xf8, Z10, Z22, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPACKUSWB    Z20, Z0, Z0
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z20
+	VPMADDUBSW   Z7, Z20, Z20
+	VPMOVWB      Z20, Y20
+	VMOVUPS      Y20, (DI)
+	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
@@ -10059,81 +9762,77 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -10152,96 +9851,92 @@ grouptail:
 	KMOVQ        AX, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16.Z  32(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16.Z  64(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16.Z  96(SI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z16, Z3
+	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z3, Z3
-	VPSUBD       Z18, Z3, Z3
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z8, Z0
-	VPANDD     Z7, Z0, Z1
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -10276,110 +9971,106 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST (BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 4(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST (BX), Z0, Z3
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
 
 short2ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x1c, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x1c, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x16, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x1c, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x16, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x1c, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VPANDD            Z7, Z16, Z21
-	VPMADDUBSW        Z6, Z21, Z21
-	VPMOVWB           Z21, Y21
-	VMOVUPS           Y21, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z20
+	VPMADDUBSW        Z7, Z20, Z20
+	VPMOVWB           Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -10389,8 +10080,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -10404,69 +10095,65 @@ short2loop:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x16, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x16, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -10496,110 +10183,106 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VCVTPH2PS         (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFNMADD231PS.BCST (BX), Z18, Z1
-	VCVTPH2PS         32(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VCVTPH2PS         64(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VCVTPH2PS         96(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VCVTPH2PS         (SI), Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VCVTPH2PS         32(SI), Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 4(BX), Z17, Z1
+	VCVTPH2PS         64(SI), Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VCVTPH2PS         96(SI), Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
 
 short4ahead:
-	VCVTPH2PS         128(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VCVTPH2PS         160(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFMSUB231PS.BCST  20(DX), Z20, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z20
-	VCVTPH2PS         192(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z21
-	VFMSUB231PS.BCST  24(DX), Z21, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z21
-	VCVTPH2PS         224(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z22
-	VFMSUB231PS.BCST  28(DX), Z22, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
+	VCVTPH2PS         128(SI), Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VCVTPH2PS         160(SI), Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFMSUB231PS.BCST  20(DX), Z19, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z19
+	VCVTPH2PS         192(SI), Z17
+	VMULPS.BCST       24(BX), Z17, Z20
+	VFMSUB231PS.BCST  24(DX), Z20, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z20
+	VCVTPH2PS         224(SI), Z17
+	VMULPS.BCST       28(BX), Z17, Z21
+	VFMSUB231PS.BCST  28(DX), Z21, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z1, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z12, Z18, Z23
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z17, Z17
+	VPSUBD            Z23, Z17, Z17
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z17, Z17
+	VPSRLD            $0x1c, Z2, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
 	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z18, Z18
-	VPSUBD            Z24, Z18, Z18
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
 	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z18, Z18
-	VPSUBD            Z10, Z18, Z18
+	VPADDD            Z23, Z22, Z22
 	VPSRLD            $0x1c, Z1, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z18
-	VPANDD            Z14, Z0, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z12, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
-	VPSRLD            $0x1c, Z0, Z24
-	VPTERNLOGD        $0xf8, Z9, Z24, Z23
-	VPACKSSDW         Z23, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x1c, Z0, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
 	VPANDD            Z14, Z16, Z23
 	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z12, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z13, Z23, Z24
+	VPSUBUSW          Z12, Z24, Z24
 	VPADDD            Z11, Z24, Z25
 	VADDPS            Z25, Z23, Z23
 	VPSUBD            Z25, Z23, Z23
 	VPSRLD            $0x16, Z24, Z24
 	VPADDD            Z24, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
 	VPSRLD            $0x1c, Z16, Z24
-	VPTERNLOGD        $0xf8, Z9, Z24, Z23
-	VPANDD            Z14, Z17, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z12, Z24, Z25
-	VPMAXUD           Z13, Z25, Z25
-	VPADDD            Z11, Z25, Z26
-	VADDPS            Z26, Z24, Z24
-	VPSUBD            Z26, Z24, Z24
-	VPSRLD            $0x16, Z25, Z25
-	VPADDD            Z25, Z24, Z24
-	VPSUBD            Z10, Z24, Z24
-	VPSRLD            $0x1c, Z17, Z25
-	VPTERNLOGD        $0xf8, Z9, Z25, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPACKUSWB         Z23, Z18, Z18
-	VPERMD            Z18, Z8, Z18
-	VPANDD            Z7, Z18, Z23
-	VPMADDUBSW        Z6, Z23, Z23
-	VPMOVWB           Z23, Y23
-	VMOVUPS           Y23, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z9, Z17
+	VPANDD            Z8, Z17, Z22
+	VPMADDUBSW        Z7, Z22, Z22
+	VPMOVWB           Z22, Y22
+	VMOVUPS           Y22, (DI)
+	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -10609,86 +10292,82 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
 	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
-	VPANDD            Z14, Z16, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z1, Z1
-	VPSUBD            Z20, Z1, Z1
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z17, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z11, Z16, Z19
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
 	VADDPS            Z19, Z1, Z1
 	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
 	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPADDD            Z16, Z2, Z2
 	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z1
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z19
-	VADDPS            Z19, Z16, Z16
-	VPSUBD            Z19, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z9, Z18, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -10737,8 +10416,8 @@ laneloop:
 	VCVTPH2PS    96(SI), Z0
 	VMOVUPS      192(BX), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z16
-	VFMSUB231PS  Z16, Z5, Z0
+	VMOVUPS      192(DX), Z6
+	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
 	VADDPS       Z5, Z4, Z1
@@ -10748,58 +10427,54 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z11, Z1, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
+	VPADDD       Z11, Z1, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -10846,8 +10521,8 @@ lanetail:
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    192(BX), K6, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z16
-	VFMSUB231PS  Z16, Z5, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
 	VADDPS       Z5, Z4, Z1
@@ -10857,67 +10532,63 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z11, Z1, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
+	VPADDD       Z11, Z1, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x16, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z8, Z0
-	VPANDD     Z7, Z0, Z1
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -10943,81 +10614,77 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -11029,79 +10696,75 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
@@ -11109,94 +10772,90 @@ grouprare:
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
-	VPADDD      Z11, Z3, Z16
-	VADDPS      Z16, Z2, Z2
-	VPSUBD      Z16, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z3, Z3
-	VPSUBD      Z17, Z3, Z3
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x16, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z16
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
+	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -11209,8 +10868,8 @@ grouptailrarenarrow:
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -11224,69 +10883,65 @@ short2stream:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x16, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x16, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -11300,79 +10955,75 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
+	VDIVPS     Z6, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z0
 	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short2back
@@ -11380,86 +11031,82 @@ short2rare:
 short4stream:
 	PREFETCHT0        (SI)(CX*1)
 	PREFETCHT0        64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
 	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
-	VPANDD            Z14, Z16, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z1, Z1
-	VPSUBD            Z20, Z1, Z1
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z17, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z11, Z16, Z19
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
 	VADDPS            Z19, Z1, Z1
 	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
 	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPADDD            Z16, Z2, Z2
 	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z1
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z19
-	VADDPS            Z19, Z16, Z16
-	VPSUBD            Z19, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z9, Z18, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+16, DX
@@ -11473,79 +11120,75 @@ short4stream:
 
 short4rare:
 	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z12, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
-	VPACKSSDW  Z16, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
+	VDIVPS     Z4, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VCVTPH2PS  96(SI), Z0
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z16
 	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z12, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
 	VPADDD     Z11, Z17, Z18
 	VADDPS     Z18, Z16, Z16
 	VPSUBD     Z18, Z16, Z16
 	VPSRLD     $0x16, Z17, Z17
 	VPADDD     Z17, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
 	VMOVAPS.Z  Z16, K1, Z16
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VMOVAPS.Z  Z17, K1, Z17
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPACKSSDW  Z16, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short4back
@@ -11557,36 +11200,34 @@ lanerare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
 	VMOVUPS    64(DX), Z2
 	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
 	VMOVUPS    128(DX), Z2
@@ -11594,41 +11235,39 @@ lanerare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VCVTPH2PS  96(SI), Z0
 	VMOVUPS    192(DX), Z3
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -11641,18 +11280,17 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
@@ -11663,18 +11301,17 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
@@ -11685,18 +11322,17 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
@@ -11707,27 +11343,26 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -11741,22 +11376,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
-	// per group: Z5 recip
-	// vector registers in use at once: 24
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per group: Z6 recip
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+96(SB), Z12
 	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+116(SB), Z10
-	VBROADCASTSS constantsAVX512<>+120(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	VBROADCASTSS constantsAVX512<>+124(SB), Z7
-	VBROADCASTSS constantsAVX512<>+128(SB), Z6
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VBROADCASTSS constantsAVX512<>+116(SB), Z8
+	VBROADCASTSS constantsAVX512<>+120(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -11767,7 +11401,7 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (DX), Z6
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -11777,89 +11411,85 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z4
+	VMULPS       Z6, Z0, Z5
 	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z4
 	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z3
 	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z2
 
 groupahead:
 	VCVTPH2PS  128(SI), Z0
-	VMULPS     Z5, Z0, Z0
-	VCVTPH2PS  160(SI), Z16
-	VMULPS     Z5, Z16, Z16
-	VCVTPH2PS  192(SI), Z17
-	VMULPS     Z5, Z17, Z17
-	VCVTPH2PS  224(SI), Z18
-	VMULPS     Z5, Z18, Z18
-	VADDPS     Z3, Z4, Z19
-	VADDPS     Z1, Z2, Z20
-	VADDPS     Z20, Z19, Z19
-	VCMPPS     $0x03, Z19, Z19, K1
+	VMULPS     Z6, Z0, Z0
+	VCVTPH2PS  160(SI), Z1
+	VMULPS     Z6, Z1, Z1
+	VCVTPH2PS  192(SI), Z16
+	VMULPS     Z6, Z16, Z16
+	VCVTPH2PS  224(SI), Z17
+	VMULPS     Z6, Z17, Z17
+	VADDPS     Z4, Z5, Z18
+	VADDPS     Z2, Z3, Z19
+	VADDPS     Z19, Z18, Z18
+	VCMPPS     $0x03, Z18, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z5, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSRLD     $0x1c, Z5, Z19
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
 	VPANDD     Z14, Z4, Z19
 	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
 	VPADDD     Z11, Z20, Z21
 	VADDPS     Z21, Z19, Z19
 	VPSUBD     Z21, Z19, Z19
 	VPSRLD     $0x16, Z20, Z20
 	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
 	VPSRLD     $0x1c, Z4, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPANDD     Z14, Z3, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VPSRLD     $0x1c, Z3, Z21
-	VPTERNLOGD $0xf8, Z9, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x16, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x1c, Z3, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
 	VPANDD     Z14, Z2, Z20
 	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
+	VPANDD     Z13, Z20, Z21
+	VPSUBUSW   Z12, Z21, Z21
 	VPADDD     Z11, Z21, Z22
 	VADDPS     Z22, Z20, Z20
 	VPSUBD     Z22, Z20, Z20
 	VPSRLD     $0x16, Z21, Z21
 	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
 	VPSRLD     $0x1c, Z2, Z21
-	VPTERNLOGD $0xf8, Z9, Z21, Z20
-	VPANDD     Z14, Z1, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z12, Z21, Z22
-	VPMAXUD    Z13, Z22, Z22
-	VPADDD     Z11, Z22, Z23
-	VADDPS     Z23, Z21, Z21
-	VPSUBD     Z23, Z21, Z21
-	VPSRLD     $0x16, Z22, Z22
-	VPADDD     Z22, Z21, Z21
-	VPSUBD     Z10, Z21, Z21
-	VPSRLD     $0x1c, Z1, Z22
-	VPTERNLOGD $0xf8, Z9, Z22, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKUSWB  Z20, Z19, Z19
-	VPERMD     Z19, Z8, Z19
-	VPANDD     Z7, Z19, Z20
-	VPMADDUBSW Z6, Z20, Z20
-	VPMOVWB    Z20, Y20
-	VMOVUPS    Y20, (DI)
-	VMOVAPS    Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKUSWB  Z19, Z18, Z18
+	VPERMD     Z18, Z9, Z18
+	VPANDD     Z8, Z18, Z19
+	VPMADDUBSW Z7, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (DI)
+	VMOVAPS    Z0, Z5
+	VMOVAPS    Z1, Z4
 	VMOVAPS    Z16, Z3
 	VMOVAPS    Z17, Z2
-	VMOVAPS    Z18, Z1
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, BX
@@ -11868,73 +11498,69 @@ groupahead:
 
 grouploop:
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z5, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z5, Z2, Z2
+	VMULPS     Z6, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z5, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -11953,88 +11579,84 @@ grouptail:
 	KMOVQ       AX, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y1
 	VCVTPH2PS   Y1, Z1
-	VMULPS      Z5, Z1, Z1
+	VMULPS      Z6, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y2
 	VCVTPH2PS   Y2, Z2
-	VMULPS      Z5, Z2, Z2
+	VMULPS      Z6, Z2, Z2
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y3
 	VCVTPH2PS   Y3, Z3
-	VMULPS      Z5, Z3, Z3
+	VMULPS      Z6, Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         grouptailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z1, Z1
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z2, Z2
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -12069,89 +11691,85 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z4
+	VMULPS.BCST (DX), Z0, Z5
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z2
+	VMULPS.BCST 4(DX), Z0, Z3
 
 short2ahead:
 	VCVTPH2PS   128(SI), Z0
 	VMULPS.BCST 8(DX), Z0, Z0
 	VCVTPH2PS   160(SI), Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z16
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z16
 	VMULPS.BCST 12(DX), Z16, Z16
-	VCVTPH2PS   224(SI), Z17
-	VMULPS.BCST 12(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x1c, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
 	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
 	VPADDD      Z11, Z19, Z20
 	VADDPS      Z20, Z18, Z18
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x16, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
 	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x1c, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
 	VPANDD      Z14, Z3, Z19
 	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
 	VPADDD      Z11, Z20, Z21
 	VADDPS      Z21, Z19, Z19
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
 	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z12, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z9, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z8, Z18
-	VPANDD      Z7, Z18, Z19
-	VPMADDUBSW  Z6, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z9, Z17
+	VPANDD      Z8, Z17, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+8, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -12176,58 +11794,54 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12257,89 +11871,85 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z3
+	VMULPS.BCST 8(DX), Z0, Z4
 	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z2
+	VMULPS.BCST 12(DX), Z0, Z3
 
 short4ahead:
 	VCVTPH2PS   128(SI), Z0
 	VMULPS.BCST 16(DX), Z0, Z0
 	VCVTPH2PS   160(SI), Z1
 	VMULPS.BCST 20(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z16
-	VMULPS.BCST 24(DX), Z16, Z16
-	VCVTPH2PS   224(SI), Z17
-	VMULPS.BCST 28(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VCVTPH2PS   192(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VCVTPH2PS   224(SI), Z16
+	VMULPS.BCST 28(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x1c, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
 	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
 	VPADDD      Z11, Z19, Z20
 	VADDPS      Z20, Z18, Z18
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x16, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
 	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x1c, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
 	VPANDD      Z14, Z3, Z19
 	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
 	VPADDD      Z11, Z20, Z21
 	VADDPS      Z21, Z19, Z19
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
 	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z12, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z9, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z8, Z18
-	VPANDD      Z7, Z18, Z19
-	VPMADDUBSW  Z6, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z9, Z17
+	VPANDD      Z8, Z17, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+16, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -12364,58 +11974,54 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12462,58 +12068,54 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -12558,67 +12160,63 @@ lanetail:
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z2, Z2
-	VPSUBD      Z16, Z2, Z2
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -12644,73 +12242,69 @@ groupstream:
 	PREFETCHT0 (SI)(CX*1)
 	PREFETCHT0 64(SI)(CX*1)
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z5, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z5, Z2, Z2
+	VMULPS     Z6, Z2, Z2
 	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z5, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -12722,79 +12316,75 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS  (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VCVTPH2PS  96(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
@@ -12802,94 +12392,90 @@ grouprare:
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VMOVDQU16.Z 32(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VMOVDQU16.Z 64(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
+	VPADDD      Z11, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         grouptailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VMOVDQU16.Z 96(SI), K6, Y0
 	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -12918,58 +12504,54 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+8, DX
@@ -12985,76 +12567,72 @@ short2rare:
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VCVTPH2PS   32(SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VCVTPH2PS   64(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VCVTPH2PS   96(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z8, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z1, Z9, Z1
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -13078,58 +12656,54 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+16, DX
@@ -13145,76 +12719,72 @@ short4rare:
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VCVTPH2PS   32(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VCVTPH2PS   64(SI), Z0
 	VMULPS.BCST 8(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VCVTPH2PS   96(SI), Z0
 	VMULPS.BCST 12(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z8, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z1, Z9, Z1
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -13225,79 +12795,75 @@ lanerare:
 	VMULPS     Z1, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VCVTPH2PS  32(SI), Z0
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VCVTPH2PS  64(SI), Z0
 	VMOVUPS    128(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VCVTPH2PS  96(SI), Z0
 	VMOVUPS    192(DX), Z3
 	VMULPS     Z3, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -13309,19 +12875,18 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x10, K7, K6
@@ -13331,19 +12896,18 @@ lanetailrare:
 	VMULPS      Z2, Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x20, K7, K6
@@ -13353,19 +12917,18 @@ lanetailrare:
 	VMULPS      Z3, Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         lanetailrarenarrow
 	KSHIFTRQ    $0x30, K7, K6
@@ -13375,28 +12938,27 @@ lanetailrare:
 	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -13407,36 +12969,34 @@ lanetailrarenarrow:
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+4(SB)/4, $0x3c800000
-DATA constantsAVX512<>+8(SB)/4, $0x7f800000
-DATA constantsAVX512<>+12(SB)/4, $0x0a000000
-DATA constantsAVX512<>+16(SB)/4, $0x000003c8
-DATA constantsAVX512<>+20(SB)/4, $0x00000080
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000004
-DATA constantsAVX512<>+32(SB)/4, $0x00000008
-DATA constantsAVX512<>+36(SB)/4, $0x0000000c
-DATA constantsAVX512<>+40(SB)/4, $0x00000001
-DATA constantsAVX512<>+44(SB)/4, $0x00000005
-DATA constantsAVX512<>+48(SB)/4, $0x00000009
-DATA constantsAVX512<>+52(SB)/4, $0x0000000d
-DATA constantsAVX512<>+56(SB)/4, $0x00000002
-DATA constantsAVX512<>+60(SB)/4, $0x00000006
-DATA constantsAVX512<>+64(SB)/4, $0x0000000a
-DATA constantsAVX512<>+68(SB)/4, $0x0000000e
-DATA constantsAVX512<>+72(SB)/4, $0x00000003
-DATA constantsAVX512<>+76(SB)/4, $0x00000007
-DATA constantsAVX512<>+80(SB)/4, $0x0000000b
-DATA constantsAVX512<>+84(SB)/4, $0x0000000f
-DATA constantsAVX512<>+88(SB)/4, $0x0000007f
-DATA constantsAVX512<>+92(SB)/4, $0x38800000
-DATA constantsAVX512<>+96(SB)/4, $0x0a800000
-DATA constantsAVX512<>+100(SB)/4, $0x000001c4
-DATA constantsAVX512<>+104(SB)/4, $0x3f800000
-DATA constantsAVX512<>+108(SB)/4, $0x0b000000
-DATA constantsAVX512<>+112(SB)/4, $0x000003c0
-DATA constantsAVX512<>+116(SB)/4, $0x000000fe
-DATA constantsAVX512<>+120(SB)/4, $0x00000008
-DATA constantsAVX512<>+124(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+128(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX512<>+4(SB)/4, $0x7f800000
+DATA constantsAVX512<>+8(SB)/4, $0x3c800000
+DATA constantsAVX512<>+12(SB)/4, $0x46800000
+DATA constantsAVX512<>+16(SB)/4, $0x00000080
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x00000004
+DATA constantsAVX512<>+28(SB)/4, $0x00000008
+DATA constantsAVX512<>+32(SB)/4, $0x0000000c
+DATA constantsAVX512<>+36(SB)/4, $0x00000001
+DATA constantsAVX512<>+40(SB)/4, $0x00000005
+DATA constantsAVX512<>+44(SB)/4, $0x00000009
+DATA constantsAVX512<>+48(SB)/4, $0x0000000d
+DATA constantsAVX512<>+52(SB)/4, $0x00000002
+DATA constantsAVX512<>+56(SB)/4, $0x00000006
+DATA constantsAVX512<>+60(SB)/4, $0x0000000a
+DATA constantsAVX512<>+64(SB)/4, $0x0000000e
+DATA constantsAVX512<>+68(SB)/4, $0x00000003
+DATA constantsAVX512<>+72(SB)/4, $0x00000007
+DATA constantsAVX512<>+76(SB)/4, $0x0000000b
+DATA constantsAVX512<>+80(SB)/4, $0x0000000f
+DATA constantsAVX512<>+84(SB)/4, $0x0000007f
+DATA constantsAVX512<>+88(SB)/4, $0x38800000
+DATA constantsAVX512<>+92(SB)/4, $0x43000000
+DATA constantsAVX512<>+96(SB)/4, $0x3f800000
+DATA constantsAVX512<>+100(SB)/4, $0x0b000000
+DATA constantsAVX512<>+104(SB)/4, $0x000003c0
+DATA constantsAVX512<>+108(SB)/4, $0x4a800000
+DATA constantsAVX512<>+112(SB)/4, $0x00000008
+DATA constantsAVX512<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+120(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $124

@@ -8,10 +8,10 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -22,7 +22,6 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -31,7 +30,7 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -41,25 +40,25 @@ groups:
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -68,59 +67,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -220,25 +215,25 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -247,67 +242,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -378,28 +369,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -408,59 +399,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -521,59 +508,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -874,67 +857,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -998,25 +977,25 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1025,59 +1004,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1095,18 +1070,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -1114,18 +1088,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -1134,18 +1107,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -1153,21 +1125,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1180,18 +1151,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -1201,18 +1171,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -1222,18 +1191,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -1243,24 +1211,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1269,28 +1236,28 @@ grouptailrarenarrow:
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1299,59 +1266,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -1371,18 +1334,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -1390,18 +1352,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -1410,18 +1371,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y3
@@ -1429,21 +1389,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1456,18 +1415,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
@@ -1475,18 +1433,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -1495,18 +1452,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
@@ -1514,21 +1470,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -1541,18 +1496,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1562,18 +1516,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1583,18 +1536,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1604,24 +1556,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -1631,9 +1582,8 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3AVX2(SB), $288-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1644,7 +1594,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3AVX2(SB), $288-56
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1678,61 +1628,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -1845,69 +1790,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -1993,61 +1933,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -2093,61 +2028,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x14, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x14, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -2349,69 +2279,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x14, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -2488,61 +2413,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x14, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x14, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x14, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
@@ -2556,76 +2476,71 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -2634,19 +2549,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -2654,18 +2568,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -2673,18 +2586,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -2692,26 +2604,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -2736,61 +2646,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -2805,76 +2710,71 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -2884,37 +2784,35 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
@@ -2922,41 +2820,38 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMOVUPS      96(DX), Y4
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -2966,19 +2861,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -2987,18 +2881,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -3007,18 +2900,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -3027,26 +2919,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -3054,21 +2944,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
+	// per group: Y9 recip
 	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -3077,7 +2966,7 @@ TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -3087,25 +2976,25 @@ groups:
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3114,59 +3003,55 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3266,25 +3151,25 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3293,67 +3178,63 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -3424,28 +3305,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3454,59 +3335,55 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3567,59 +3444,55 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3920,67 +3793,63 @@ piece25:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4044,25 +3913,25 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4071,59 +3940,55 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4141,18 +4006,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -4160,18 +4024,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -4180,18 +4043,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
@@ -4199,21 +4061,20 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4226,18 +4087,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -4247,18 +4107,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -4268,18 +4127,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -4289,24 +4147,23 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4315,28 +4172,28 @@ grouptailrarenarrow:
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4345,59 +4202,55 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -4417,18 +4270,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
@@ -4436,18 +4288,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -4456,18 +4307,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y3
@@ -4475,21 +4325,20 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4502,18 +4351,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
@@ -4521,18 +4369,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -4541,18 +4388,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
@@ -4560,21 +4406,20 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -4587,18 +4432,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -4608,18 +4452,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -4629,18 +4472,17 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -4650,24 +4492,23 @@ lanetailrare:
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -4677,20 +4518,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2AVX2(SB), $288-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4724,61 +4564,56 @@ grouploop:
 	JNE       grouprare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 groupback:
@@ -4891,69 +4726,64 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 grouptailback:
@@ -5039,61 +4869,56 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVUPS      Y4, (DI)
 
 short2back:
@@ -5139,61 +4964,56 @@ laneloop:
 	JNE       lanerare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VPACKSSDW Y0, Y4, Y4
 	VPAND     Y14, Y2, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y1
-	VPMAXUD   Y13, Y1, Y1
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
 	VPADDD    Y11, Y1, Y5
 	VADDPS    Y5, Y0, Y0
 	VPSUBD    Y5, Y0, Y0
 	VPSRLD    $0x15, Y1, Y1
 	VPADDD    Y1, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y0, Y0
 	VPAND     Y14, Y3, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y2
-	VPMAXUD   Y13, Y2, Y2
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
 	VPADDD    Y11, Y2, Y5
 	VADDPS    Y5, Y1, Y1
 	VPSUBD    Y5, Y1, Y1
 	VPSRLD    $0x15, Y2, Y2
 	VPADDD    Y2, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
-	VPERMD    Y4, Y1, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (DI)
 
 laneback:
@@ -5395,69 +5215,64 @@ piece20:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x18, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x18, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x18, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x15, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x18, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
-	VPERMD    Y4, Y0, Y4
+	VPERMD    Y4, Y9, Y4
 	VMOVUPS   Y4, (SP)
 
 lanetailback:
@@ -5534,61 +5349,56 @@ groupstream:
 	JNE        grouprare
 	VPAND      Y14, Y0, Y4
 	VPMINUD    Y15, Y4, Y4
-	VPAND      Y12, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y4, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y4, Y4
 	VPSUBD     Y6, Y4, Y4
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
 	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y9, Y0, Y0
+	VPAND      Y10, Y0, Y0
 	VPOR       Y0, Y4, Y4
 	VPAND      Y14, Y1, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
+	VPAND      Y13, Y0, Y5
+	VPSUBUSW   Y12, Y5, Y5
 	VPADDD     Y11, Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VPSUBD     Y6, Y0, Y0
 	VPSRLD     $0x15, Y5, Y5
 	VPADDD     Y5, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y9, Y1, Y1
+	VPAND      Y10, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VPACKSSDW  Y0, Y4, Y4
 	VPAND      Y14, Y2, Y0
 	VPMINUD    Y15, Y0, Y0
-	VPAND      Y12, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
+	VPAND      Y13, Y0, Y1
+	VPSUBUSW   Y12, Y1, Y1
 	VPADDD     Y11, Y1, Y5
 	VADDPS     Y5, Y0, Y0
 	VPSUBD     Y5, Y0, Y0
 	VPSRLD     $0x15, Y1, Y1
 	VPADDD     Y1, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
 	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y9, Y2, Y2
+	VPAND      Y10, Y2, Y2
 	VPOR       Y2, Y0, Y0
 	VPAND      Y14, Y3, Y1
 	VPMINUD    Y15, Y1, Y1
-	VPAND      Y12, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
+	VPAND      Y13, Y1, Y2
+	VPSUBUSW   Y12, Y2, Y2
 	VPADDD     Y11, Y2, Y5
 	VADDPS     Y5, Y1, Y1
 	VPSUBD     Y5, Y1, Y1
 	VPSRLD     $0x15, Y2, Y2
 	VPADDD     Y2, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
 	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y9, Y3, Y3
+	VPAND      Y10, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
+	VPERMD     Y4, Y9, Y4
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
@@ -5602,76 +5412,71 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
 
@@ -5680,19 +5485,18 @@ grouptailrare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailrarenarrow
@@ -5700,18 +5504,17 @@ grouptailrare:
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
@@ -5719,18 +5522,17 @@ grouptailrare:
 	VMULPS       Y8, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailrarenarrow
@@ -5738,26 +5540,24 @@ grouptailrare:
 	VMULPS       Y8, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
 
@@ -5782,61 +5582,56 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
-	VPERMD       Y4, Y1, Y4
+	VPERMD       Y4, Y9, Y4
 	VMOVNTPS     Y4, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+32, DI
@@ -5851,76 +5646,71 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMULPS       Y8, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
 	VMULPS       Y7, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMULPS       Y7, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          short2back
 
@@ -5930,37 +5720,35 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VMOVUPS      32(SI), Y1
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(SI), Y1
@@ -5968,41 +5756,38 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VMOVUPS      96(SI), Y2
 	VMOVUPS      96(DX), Y4
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
+	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          laneback
 
@@ -6012,19 +5797,18 @@ lanetailrare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailrarenarrow
@@ -6033,18 +5817,17 @@ lanetailrare:
 	VMULPS       Y2, Y1, Y1
 	VPAND        Y14, Y1, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y1, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y2, Y3, Y1
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
@@ -6053,18 +5836,17 @@ lanetailrare:
 	VMULPS       Y4, Y2, Y2
 	VPAND        Y14, Y2, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x18, Y2, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailrarenarrow
@@ -6073,26 +5855,24 @@ lanetailrare:
 	VMULPS       Y5, Y4, Y4
 	VPAND        Y14, Y4, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VPSRLD       $0x18, Y4, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y3, Y4
-	VPAND        Y9, Y6, Y6
+	VPAND        Y10, Y6, Y6
 	VPOR         Y6, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
-	VPERMD    Y0, Y1, Y0
+	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
@@ -6110,12 +5890,12 @@ TEXT ·QuantizeFpE2M1AVX2(SB), $416-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6213,7 +5993,7 @@ grouploop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6400,7 +6180,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -6553,7 +6333,7 @@ short2loop:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6666,7 +6446,7 @@ laneloop:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7027,7 +6807,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -7170,7 +6950,7 @@ groupstream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -7196,7 +6976,7 @@ grouprare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7215,7 +6995,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7235,7 +7015,7 @@ grouprare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7254,13 +7034,13 @@ grouprare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7281,7 +7061,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7302,7 +7082,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7323,7 +7103,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7344,7 +7124,7 @@ grouptailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7353,7 +7133,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7444,7 +7224,7 @@ short2stream:
 	VPAND        Y8, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVNTPS     Y0, (DI)
@@ -7472,7 +7252,7 @@ short2rare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7491,7 +7271,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7511,7 +7291,7 @@ short2rare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7530,13 +7310,13 @@ short2rare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7557,7 +7337,7 @@ lanerare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7576,7 +7356,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7596,7 +7376,7 @@ lanerare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7615,13 +7395,13 @@ lanerare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
@@ -7642,7 +7422,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y2, Y2
 	VPSUBD       Y10, Y2, Y2
 	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7663,7 +7443,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y3, Y3
 	VPSUBD       Y10, Y3, Y3
 	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7684,7 +7464,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y4, Y4
 	VPSUBD       Y10, Y4, Y4
 	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7705,7 +7485,7 @@ lanetailrare:
 	VPSRLD       $0x14, Y5, Y5
 	VPSUBD       Y10, Y5, Y5
 	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
 	VPAND        Y8, Y0, Y0
@@ -7714,7 +7494,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y3, Y1, Y1
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
@@ -7733,12 +7513,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7824,7 +7604,7 @@ grouploop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -7999,7 +7779,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -8139,7 +7919,7 @@ short2loop:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVUPS      Y4, (DI)
@@ -8239,7 +8019,7 @@ laneloop:
 	VPAND     Y8, Y3, Y3
 	VPOR      Y3, Y1, Y1
 	VPACKSSDW Y1, Y0, Y0
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y0, Y4, Y4
 	VPERMD    Y4, Y1, Y4
 	VMOVUPS   Y4, (DI)
@@ -8503,7 +8283,7 @@ piece20:
 lanetailnarrow:
 	VPACKSSDW Y0, Y4, Y4
 	VPACKSSDW Y2, Y1, Y1
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
 	VPACKUSWB Y1, Y4, Y4
 	VPERMD    Y4, Y0, Y4
 	VMOVUPS   Y4, (SP)
@@ -8634,7 +8414,7 @@ groupstream:
 	VPAND      Y8, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+24(SB), Y1
+	VMOVUPS    constantsAVX2<>+20(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
 	VPERMD     Y4, Y1, Y4
 	VMOVNTPS   Y4, (DI)
@@ -8660,7 +8440,7 @@ grouprare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8717,7 +8497,7 @@ grouprare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8738,7 +8518,7 @@ grouptailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8803,7 +8583,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8882,7 +8662,7 @@ short2stream:
 	VPAND        Y8, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
 	VMOVNTPS     Y4, (DI)
@@ -8909,7 +8689,7 @@ short2rare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -8966,7 +8746,7 @@ short2rare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8988,7 +8768,7 @@ lanerare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -9048,7 +8828,7 @@ lanerare:
 	VPAND        Y8, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -9070,7 +8850,7 @@ lanetailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -9138,7 +8918,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
-	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -9148,21 +8928,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
-	// per group: Y8 recip
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
+	// per group: Y9 recip
 	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9171,7 +8950,7 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX), Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -9181,25 +8960,25 @@ groups:
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9208,63 +8987,59 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9366,25 +9141,25 @@ piece4:
 
 piece5:
 	VMOVUPS      16(SP), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      48(SP), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      80(SP), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      112(SP), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9393,71 +9168,67 @@ piece5:
 	JNE          grouptailrare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y2, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9541,28 +9312,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9571,63 +9342,59 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9690,63 +9457,59 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y1, Y1
 	VPAND        Y14, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10049,71 +9812,67 @@ piece26:
 	JNE          lanetailrare
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPAND        Y14, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y9, Y5, Y5
+	VPAND        Y10, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10188,25 +9947,25 @@ groupstream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFNMADD231PS Y9, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10215,63 +9974,59 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10291,18 +10046,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -10310,18 +10064,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -10330,18 +10083,17 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -10349,25 +10101,24 @@ grouprare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10382,18 +10133,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -10403,18 +10153,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -10424,18 +10173,17 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -10445,28 +10193,27 @@ grouptailrare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y12, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y5, Y6
+	VPSUBUSW     Y12, Y6, Y6
 	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10477,28 +10224,28 @@ grouptailrarenarrow:
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
-	VMULPS       Y8, Y0, Y1
+	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
+	VFNMADD231PS Y9, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y8, Y0, Y2
+	VMULPS       Y9, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y7, Y0, Y3
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VFNMADD231PS Y8, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y7, Y0, Y4
+	VMULPS       Y8, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -10507,63 +10254,59 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPAND        Y14, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10585,18 +10328,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y1
@@ -10604,18 +10346,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -10624,18 +10365,17 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y1
@@ -10643,25 +10383,24 @@ short2rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10676,18 +10415,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y1
@@ -10695,18 +10433,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
@@ -10715,18 +10452,17 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y1
@@ -10734,25 +10470,24 @@ lanerare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10761,97 +10496,93 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS 16(SP), Y0
-	VMOVUPS 144(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VCMPPS  $0x07, Y0, Y0, Y1
-	VPAND   Y14, Y0, Y2
-	VPMINUD Y15, Y2, Y2
-	VPAND   Y12, Y2, Y3
-	VPMAXUD Y13, Y3, Y3
-	VPADDD  Y11, Y3, Y4
-	VADDPS  Y4, Y2, Y2
-	VPSUBD  Y4, Y2, Y2
-	VPSRLD  $0x16, Y3, Y3
-	VPADDD  Y3, Y2, Y2
-	VPSUBD  Y10, Y2, Y2
-	VANDPS  Y2, Y1, Y2
-	VANDPS  Y0, Y1, Y1
-	VPSRLD  $0x1c, Y1, Y1
-	VPAND   Y9, Y1, Y1
-	VPOR    Y1, Y2, Y2
-	CMPQ    R8, $+9
-	JLT     lanetailrarenarrow
-	VMOVUPS 48(SP), Y0
-	VMOVUPS 176(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VCMPPS  $0x07, Y0, Y0, Y1
-	VPAND   Y14, Y0, Y3
-	VPMINUD Y15, Y3, Y3
-	VPAND   Y12, Y3, Y4
-	VPMAXUD Y13, Y4, Y4
-	VPADDD  Y11, Y4, Y5
-	VADDPS  Y5, Y3, Y3
-	VPSUBD  Y5, Y3, Y3
-	VPSRLD  $0x16, Y4, Y4
-	VPADDD  Y4, Y3, Y3
-	VPSUBD  Y10, Y3, Y3
-	VANDPS  Y3, Y1, Y3
-	VANDPS  Y0, Y1, Y1
-	VPSRLD  $0x1c, Y1, Y1
-	VPAND   Y9, Y1, Y1
-	VPOR    Y1, Y3, Y3
-	CMPQ    R8, $+17
-	JLT     lanetailrarenarrow
-	VMOVUPS 80(SP), Y0
-	VMOVUPS 208(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VCMPPS  $0x07, Y0, Y0, Y1
-	VPAND   Y14, Y0, Y4
-	VPMINUD Y15, Y4, Y4
-	VPAND   Y12, Y4, Y5
-	VPMAXUD Y13, Y5, Y5
-	VPADDD  Y11, Y5, Y6
-	VADDPS  Y6, Y4, Y4
-	VPSUBD  Y6, Y4, Y4
-	VPSRLD  $0x16, Y5, Y5
-	VPADDD  Y5, Y4, Y4
-	VPSUBD  Y10, Y4, Y4
-	VANDPS  Y4, Y1, Y4
-	VANDPS  Y0, Y1, Y1
-	VPSRLD  $0x1c, Y1, Y1
-	VPAND   Y9, Y1, Y1
-	VPOR    Y1, Y4, Y4
-	CMPQ    R8, $+25
-	JLT     lanetailrarenarrow
-	VMOVUPS 112(SP), Y0
-	VMOVUPS 240(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VCMPPS  $0x07, Y0, Y0, Y1
-	VPAND   Y14, Y0, Y5
-	VPMINUD Y15, Y5, Y5
-	VPAND   Y12, Y5, Y6
-	VPMAXUD Y13, Y6, Y6
-	VPADDD  Y11, Y6, Y7
-	VADDPS  Y7, Y5, Y5
-	VPSUBD  Y7, Y5, Y5
-	VPSRLD  $0x16, Y6, Y6
-	VPADDD  Y6, Y5, Y5
-	VPSUBD  Y10, Y5, Y5
-	VANDPS  Y5, Y1, Y5
-	VANDPS  Y0, Y1, Y1
-	VPSRLD  $0x1c, Y1, Y1
-	VPAND   Y9, Y1, Y1
-	VPOR    Y1, Y5, Y5
+	VMOVUPS  16(SP), Y0
+	VMOVUPS  144(SP), Y1
+	VDIVPS   Y1, Y0, Y0
+	VCMPPS   $0x07, Y0, Y0, Y1
+	VPAND    Y14, Y0, Y2
+	VPMINUD  Y15, Y2, Y2
+	VPAND    Y13, Y2, Y3
+	VPSUBUSW Y12, Y3, Y3
+	VPADDD   Y11, Y3, Y4
+	VADDPS   Y4, Y2, Y2
+	VPSUBD   Y4, Y2, Y2
+	VPSRLD   $0x16, Y3, Y3
+	VPADDD   Y3, Y2, Y2
+	VANDPS   Y2, Y1, Y2
+	VANDPS   Y0, Y1, Y1
+	VPSRLD   $0x1c, Y1, Y1
+	VPAND    Y10, Y1, Y1
+	VPOR     Y1, Y2, Y2
+	CMPQ     R8, $+9
+	JLT      lanetailrarenarrow
+	VMOVUPS  48(SP), Y0
+	VMOVUPS  176(SP), Y1
+	VDIVPS   Y1, Y0, Y0
+	VCMPPS   $0x07, Y0, Y0, Y1
+	VPAND    Y14, Y0, Y3
+	VPMINUD  Y15, Y3, Y3
+	VPAND    Y13, Y3, Y4
+	VPSUBUSW Y12, Y4, Y4
+	VPADDD   Y11, Y4, Y5
+	VADDPS   Y5, Y3, Y3
+	VPSUBD   Y5, Y3, Y3
+	VPSRLD   $0x16, Y4, Y4
+	VPADDD   Y4, Y3, Y3
+	VANDPS   Y3, Y1, Y3
+	VANDPS   Y0, Y1, Y1
+	VPSRLD   $0x1c, Y1, Y1
+	VPAND    Y10, Y1, Y1
+	VPOR     Y1, Y3, Y3
+	CMPQ     R8, $+17
+	JLT      lanetailrarenarrow
+	VMOVUPS  80(SP), Y0
+	VMOVUPS  208(SP), Y1
+	VDIVPS   Y1, Y0, Y0
+	VCMPPS   $0x07, Y0, Y0, Y1
+	VPAND    Y14, Y0, Y4
+	VPMINUD  Y15, Y4, Y4
+	VPAND    Y13, Y4, Y5
+	VPSUBUSW Y12, Y5, Y5
+	VPADDD   Y11, Y5, Y6
+	VADDPS   Y6, Y4, Y4
+	VPSUBD   Y6, Y4, Y4
+	VPSRLD   $0x16, Y5, Y5
+	VPADDD   Y5, Y4, Y4
+	VANDPS   Y4, Y1, Y4
+	VANDPS   Y0, Y1, Y1
+	VPSRLD   $0x1c, Y1, Y1
+	VPAND    Y10, Y1, Y1
+	VPOR     Y1, Y4, Y4
+	CMPQ     R8, $+25
+	JLT      lanetailrarenarrow
+	VMOVUPS  112(SP), Y0
+	VMOVUPS  240(SP), Y1
+	VDIVPS   Y1, Y0, Y0
+	VCMPPS   $0x07, Y0, Y0, Y1
+	VPAND    Y14, Y0, Y5
+	VPMINUD  Y15, Y5, Y5
+	VPAND    Y13, Y5, Y6
+	VPSUBUSW Y12, Y6, Y6
+	VPADDD   Y11, Y6, Y7
+	VADDPS   Y7, Y5, Y5
+	VPSUBD   Y7, Y5, Y5
+	VPSRLD   $0x16, Y6, Y6
+	VPADDD   Y6, Y5, Y5
+	VANDPS   Y5, Y1, Y5
+	VANDPS   Y0, Y1, Y1
+	VPSRLD   $0x1c, Y1, Y1
+	VPAND    Y10, Y1, Y1
+	VPOR     Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10863,19 +10594,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8, Y9 0x10011001
 	// per group: Y8 recip
-	// loaded at each use: table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: table, 0xf0f0f0f
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+72(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
 	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
 	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -10910,68 +10641,63 @@ grouploop:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -11083,76 +10809,71 @@ piece5:
 	JNE       grouptailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 grouptailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 grouptailback:
 	MOVQ BX, AX
@@ -11248,68 +10969,63 @@ short2loop:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -11354,68 +11070,63 @@ laneloop:
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -11616,76 +11327,71 @@ piece21:
 	JNE       lanetailrare
 	VPAND     Y14, Y0, Y4
 	VPMINUD   Y15, Y4, Y4
-	VPAND     Y12, Y4, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y4, Y4
 	VPSUBD    Y6, Y4, Y4
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y4, Y4
-	VPSUBD    Y10, Y4, Y4
 	VPSRLD    $0x1c, Y0, Y0
-	VPAND     Y9, Y0, Y0
+	VPAND     Y10, Y0, Y0
 	VPOR      Y0, Y4, Y4
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VPAND     Y14, Y1, Y0
 	VPMINUD   Y15, Y0, Y0
-	VPAND     Y12, Y0, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y0, Y0
 	VPSUBD    Y6, Y0, Y0
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y0, Y0
-	VPSUBD    Y10, Y0, Y0
 	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y9, Y1, Y1
+	VPAND     Y10, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VPAND     Y14, Y2, Y1
 	VPMINUD   Y15, Y1, Y1
-	VPAND     Y12, Y1, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y1, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y1, Y1
 	VPSUBD    Y6, Y1, Y1
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y1, Y1
-	VPSUBD    Y10, Y1, Y1
 	VPSRLD    $0x1c, Y2, Y2
-	VPAND     Y9, Y2, Y2
+	VPAND     Y10, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VPAND     Y14, Y3, Y2
 	VPMINUD   Y15, Y2, Y2
-	VPAND     Y12, Y2, Y5
-	VPMAXUD   Y13, Y5, Y5
+	VPAND     Y13, Y2, Y5
+	VPSUBUSW  Y12, Y5, Y5
 	VPADDD    Y11, Y5, Y6
 	VADDPS    Y6, Y2, Y2
 	VPSUBD    Y6, Y2, Y2
 	VPSRLD    $0x16, Y5, Y5
 	VPADDD    Y5, Y2, Y2
-	VPSUBD    Y10, Y2, Y2
 	VPSRLD    $0x1c, Y3, Y3
-	VPAND     Y9, Y3, Y3
+	VPAND     Y10, Y3, Y3
 	VPOR      Y3, Y2, Y2
 
 lanetailnarrow:
 	VPACKSSDW    Y0, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SP)
 
 lanetailback:
 	MOVQ BX, AX
@@ -11770,68 +11476,63 @@ groupstream:
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, BX
@@ -11844,181 +11545,171 @@ grouprare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          groupback
 
 grouptailrare:
-	VMOVUPS 16(SP), Y0
-	VMULPS  Y8, Y0, Y0
-	VPAND   Y14, Y0, Y1
-	VPMINUD Y15, Y1, Y1
-	VPAND   Y12, Y1, Y2
-	VPMAXUD Y13, Y2, Y2
-	VPADDD  Y11, Y2, Y3
-	VADDPS  Y3, Y1, Y1
-	VPSUBD  Y3, Y1, Y1
-	VPSRLD  $0x16, Y2, Y2
-	VPADDD  Y2, Y1, Y1
-	VPSUBD  Y10, Y1, Y1
-	VCMPPS  $0x07, Y0, Y0, Y2
-	VANDPS  Y1, Y2, Y1
-	VANDPS  Y0, Y2, Y2
-	VPSRLD  $0x1c, Y2, Y2
-	VPAND   Y9, Y2, Y2
-	VPOR    Y2, Y1, Y1
-	CMPQ    BX, $+9
-	JLT     grouptailrarenarrow
-	VMOVUPS 48(SP), Y0
-	VMULPS  Y8, Y0, Y0
-	VPAND   Y14, Y0, Y2
-	VPMINUD Y15, Y2, Y2
-	VPAND   Y12, Y2, Y3
-	VPMAXUD Y13, Y3, Y3
-	VPADDD  Y11, Y3, Y4
-	VADDPS  Y4, Y2, Y2
-	VPSUBD  Y4, Y2, Y2
-	VPSRLD  $0x16, Y3, Y3
-	VPADDD  Y3, Y2, Y2
-	VPSUBD  Y10, Y2, Y2
-	VCMPPS  $0x07, Y0, Y0, Y3
-	VANDPS  Y2, Y3, Y2
-	VANDPS  Y0, Y3, Y3
-	VPSRLD  $0x1c, Y3, Y3
-	VPAND   Y9, Y3, Y3
-	VPOR    Y3, Y2, Y2
-	CMPQ    BX, $+17
-	JLT     grouptailrarenarrow
-	VMOVUPS 80(SP), Y0
-	VMULPS  Y8, Y0, Y0
-	VPAND   Y14, Y0, Y3
-	VPMINUD Y15, Y3, Y3
-	VPAND   Y12, Y3, Y4
-	VPMAXUD Y13, Y4, Y4
-	VPADDD  Y11, Y4, Y5
-	VADDPS  Y5, Y3, Y3
-	VPSUBD  Y5, Y3, Y3
-	VPSRLD  $0x16, Y4, Y4
-	VPADDD  Y4, Y3, Y3
-	VPSUBD  Y10, Y3, Y3
-	VCMPPS  $0x07, Y0, Y0, Y4
-	VANDPS  Y3, Y4, Y3
-	VANDPS  Y0, Y4, Y4
-	VPSRLD  $0x1c, Y4, Y4
-	VPAND   Y9, Y4, Y4
-	VPOR    Y4, Y3, Y3
-	CMPQ    BX, $+25
-	JLT     grouptailrarenarrow
-	VMOVUPS 112(SP), Y0
-	VMULPS  Y8, Y0, Y0
-	VPAND   Y14, Y0, Y4
-	VPMINUD Y15, Y4, Y4
-	VPAND   Y12, Y4, Y5
-	VPMAXUD Y13, Y5, Y5
-	VPADDD  Y11, Y5, Y6
-	VADDPS  Y6, Y4, Y4
-	VPSUBD  Y6, Y4, Y4
-	VPSRLD  $0x16, Y5, Y5
-	VPADDD  Y5, Y4, Y4
-	VPSUBD  Y10, Y4, Y4
-	VCMPPS  $0x07, Y0, Y0, Y5
-	VANDPS  Y4, Y5, Y4
-	VANDPS  Y0, Y5, Y5
-	VPSRLD  $0x1c, Y5, Y5
-	VPAND   Y9, Y5, Y5
-	VPOR    Y5, Y4, Y4
+	VMOVUPS  16(SP), Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y14, Y0, Y1
+	VPMINUD  Y15, Y1, Y1
+	VPAND    Y13, Y1, Y2
+	VPSUBUSW Y12, Y2, Y2
+	VPADDD   Y11, Y2, Y3
+	VADDPS   Y3, Y1, Y1
+	VPSUBD   Y3, Y1, Y1
+	VPSRLD   $0x16, Y2, Y2
+	VPADDD   Y2, Y1, Y1
+	VCMPPS   $0x07, Y0, Y0, Y2
+	VANDPS   Y1, Y2, Y1
+	VANDPS   Y0, Y2, Y2
+	VPSRLD   $0x1c, Y2, Y2
+	VPAND    Y10, Y2, Y2
+	VPOR     Y2, Y1, Y1
+	CMPQ     BX, $+9
+	JLT      grouptailrarenarrow
+	VMOVUPS  48(SP), Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y14, Y0, Y2
+	VPMINUD  Y15, Y2, Y2
+	VPAND    Y13, Y2, Y3
+	VPSUBUSW Y12, Y3, Y3
+	VPADDD   Y11, Y3, Y4
+	VADDPS   Y4, Y2, Y2
+	VPSUBD   Y4, Y2, Y2
+	VPSRLD   $0x16, Y3, Y3
+	VPADDD   Y3, Y2, Y2
+	VCMPPS   $0x07, Y0, Y0, Y3
+	VANDPS   Y2, Y3, Y2
+	VANDPS   Y0, Y3, Y3
+	VPSRLD   $0x1c, Y3, Y3
+	VPAND    Y10, Y3, Y3
+	VPOR     Y3, Y2, Y2
+	CMPQ     BX, $+17
+	JLT      grouptailrarenarrow
+	VMOVUPS  80(SP), Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y14, Y0, Y3
+	VPMINUD  Y15, Y3, Y3
+	VPAND    Y13, Y3, Y4
+	VPSUBUSW Y12, Y4, Y4
+	VPADDD   Y11, Y4, Y5
+	VADDPS   Y5, Y3, Y3
+	VPSUBD   Y5, Y3, Y3
+	VPSRLD   $0x16, Y4, Y4
+	VPADDD   Y4, Y3, Y3
+	VCMPPS   $0x07, Y0, Y0, Y4
+	VANDPS   Y3, Y4, Y3
+	VANDPS   Y0, Y4, Y4
+	VPSRLD   $0x1c, Y4, Y4
+	VPAND    Y10, Y4, Y4
+	VPOR     Y4, Y3, Y3
+	CMPQ     BX, $+25
+	JLT      grouptailrarenarrow
+	VMOVUPS  112(SP), Y0
+	VMULPS   Y8, Y0, Y0
+	VPAND    Y14, Y0, Y4
+	VPMINUD  Y15, Y4, Y4
+	VPAND    Y13, Y4, Y5
+	VPSUBUSW Y12, Y5, Y5
+	VPADDD   Y11, Y5, Y6
+	VADDPS   Y6, Y4, Y4
+	VPSUBD   Y6, Y4, Y4
+	VPSRLD   $0x16, Y5, Y5
+	VPADDD   Y5, Y4, Y4
+	VCMPPS   $0x07, Y0, Y0, Y5
+	VANDPS   Y4, Y5, Y4
+	VANDPS   Y0, Y5, Y5
+	VPSRLD   $0x1c, Y5, Y5
+	VPAND    Y10, Y5, Y5
+	VPOR     Y5, Y4, Y4
 
 grouptailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          grouptailback
 
 short2stream:
@@ -12042,68 +11733,63 @@ short2stream:
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y12, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
 	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y9, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VPAND        Y14, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
 	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y9, Y1, Y1
+	VPAND        Y10, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y14, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
 	VPADDD       Y11, Y1, Y5
 	VADDPS       Y5, Y0, Y0
 	VPSUBD       Y5, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	VPAND        Y14, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VPAND        Y0, Y4, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
@@ -12117,86 +11803,81 @@ short2rare:
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y7, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          short2back
 
 lanerare:
@@ -12205,38 +11886,36 @@ lanerare:
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
 	VCMPPS       $0x07, Y0, Y0, Y2
 	VANDPS       Y1, Y2, Y1
 	VANDPS       Y0, Y2, Y2
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y9, Y2, Y2
+	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
@@ -12244,174 +11923,164 @@ lanerare:
 	VMULPS       Y2, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y2, Y3, Y2
 	VANDPS       Y0, Y3, Y3
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y9, Y3, Y3
+	VPAND        Y10, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VMULPS       Y3, Y0, Y0
 	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VPSUBUSW     Y12, Y4, Y4
 	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y4
 	VANDPS       Y3, Y4, Y3
 	VANDPS       Y0, Y4, Y4
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y9, Y4, Y4
+	VPAND        Y10, Y4, Y4
 	VPOR         Y4, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS 16(SP), Y0
-	VMOVUPS 144(SP), Y1
-	VMULPS  Y1, Y0, Y0
-	VPAND   Y14, Y0, Y1
-	VPMINUD Y15, Y1, Y1
-	VPAND   Y12, Y1, Y2
-	VPMAXUD Y13, Y2, Y2
-	VPADDD  Y11, Y2, Y3
-	VADDPS  Y3, Y1, Y1
-	VPSUBD  Y3, Y1, Y1
-	VPSRLD  $0x16, Y2, Y2
-	VPADDD  Y2, Y1, Y1
-	VPSUBD  Y10, Y1, Y1
-	VCMPPS  $0x07, Y0, Y0, Y2
-	VANDPS  Y1, Y2, Y1
-	VANDPS  Y0, Y2, Y2
-	VPSRLD  $0x1c, Y2, Y2
-	VPAND   Y9, Y2, Y2
-	VPOR    Y2, Y1, Y1
-	CMPQ    BX, $+9
-	JLT     lanetailrarenarrow
-	VMOVUPS 48(SP), Y0
-	VMOVUPS 176(SP), Y2
-	VMULPS  Y2, Y0, Y0
-	VPAND   Y14, Y0, Y2
-	VPMINUD Y15, Y2, Y2
-	VPAND   Y12, Y2, Y3
-	VPMAXUD Y13, Y3, Y3
-	VPADDD  Y11, Y3, Y4
-	VADDPS  Y4, Y2, Y2
-	VPSUBD  Y4, Y2, Y2
-	VPSRLD  $0x16, Y3, Y3
-	VPADDD  Y3, Y2, Y2
-	VPSUBD  Y10, Y2, Y2
-	VCMPPS  $0x07, Y0, Y0, Y3
-	VANDPS  Y2, Y3, Y2
-	VANDPS  Y0, Y3, Y3
-	VPSRLD  $0x1c, Y3, Y3
-	VPAND   Y9, Y3, Y3
-	VPOR    Y3, Y2, Y2
-	CMPQ    BX, $+17
-	JLT     lanetailrarenarrow
-	VMOVUPS 80(SP), Y0
-	VMOVUPS 208(SP), Y3
-	VMULPS  Y3, Y0, Y0
-	VPAND   Y14, Y0, Y3
-	VPMINUD Y15, Y3, Y3
-	VPAND   Y12, Y3, Y4
-	VPMAXUD Y13, Y4, Y4
-	VPADDD  Y11, Y4, Y5
-	VADDPS  Y5, Y3, Y3
-	VPSUBD  Y5, Y3, Y3
-	VPSRLD  $0x16, Y4, Y4
-	VPADDD  Y4, Y3, Y3
-	VPSUBD  Y10, Y3, Y3
-	VCMPPS  $0x07, Y0, Y0, Y4
-	VANDPS  Y3, Y4, Y3
-	VANDPS  Y0, Y4, Y4
-	VPSRLD  $0x1c, Y4, Y4
-	VPAND   Y9, Y4, Y4
-	VPOR    Y4, Y3, Y3
-	CMPQ    BX, $+25
-	JLT     lanetailrarenarrow
-	VMOVUPS 112(SP), Y0
-	VMOVUPS 240(SP), Y4
-	VMULPS  Y4, Y0, Y0
-	VPAND   Y14, Y0, Y4
-	VPMINUD Y15, Y4, Y4
-	VPAND   Y12, Y4, Y5
-	VPMAXUD Y13, Y5, Y5
-	VPADDD  Y11, Y5, Y6
-	VADDPS  Y6, Y4, Y4
-	VPSUBD  Y6, Y4, Y4
-	VPSRLD  $0x16, Y5, Y5
-	VPADDD  Y5, Y4, Y4
-	VPSUBD  Y10, Y4, Y4
-	VCMPPS  $0x07, Y0, Y0, Y5
-	VANDPS  Y4, Y5, Y4
-	VANDPS  Y0, Y5, Y5
-	VPSRLD  $0x1c, Y5, Y5
-	VPAND   Y9, Y5, Y5
-	VPOR    Y5, Y4, Y4
+	VMOVUPS  16(SP), Y0
+	VMOVUPS  144(SP), Y1
+	VMULPS   Y1, Y0, Y0
+	VPAND    Y14, Y0, Y1
+	VPMINUD  Y15, Y1, Y1
+	VPAND    Y13, Y1, Y2
+	VPSUBUSW Y12, Y2, Y2
+	VPADDD   Y11, Y2, Y3
+	VADDPS   Y3, Y1, Y1
+	VPSUBD   Y3, Y1, Y1
+	VPSRLD   $0x16, Y2, Y2
+	VPADDD   Y2, Y1, Y1
+	VCMPPS   $0x07, Y0, Y0, Y2
+	VANDPS   Y1, Y2, Y1
+	VANDPS   Y0, Y2, Y2
+	VPSRLD   $0x1c, Y2, Y2
+	VPAND    Y10, Y2, Y2
+	VPOR     Y2, Y1, Y1
+	CMPQ     BX, $+9
+	JLT      lanetailrarenarrow
+	VMOVUPS  48(SP), Y0
+	VMOVUPS  176(SP), Y2
+	VMULPS   Y2, Y0, Y0
+	VPAND    Y14, Y0, Y2
+	VPMINUD  Y15, Y2, Y2
+	VPAND    Y13, Y2, Y3
+	VPSUBUSW Y12, Y3, Y3
+	VPADDD   Y11, Y3, Y4
+	VADDPS   Y4, Y2, Y2
+	VPSUBD   Y4, Y2, Y2
+	VPSRLD   $0x16, Y3, Y3
+	VPADDD   Y3, Y2, Y2
+	VCMPPS   $0x07, Y0, Y0, Y3
+	VANDPS   Y2, Y3, Y2
+	VANDPS   Y0, Y3, Y3
+	VPSRLD   $0x1c, Y3, Y3
+	VPAND    Y10, Y3, Y3
+	VPOR     Y3, Y2, Y2
+	CMPQ     BX, $+17
+	JLT      lanetailrarenarrow
+	VMOVUPS  80(SP), Y0
+	VMOVUPS  208(SP), Y3
+	VMULPS   Y3, Y0, Y0
+	VPAND    Y14, Y0, Y3
+	VPMINUD  Y15, Y3, Y3
+	VPAND    Y13, Y3, Y4
+	VPSUBUSW Y12, Y4, Y4
+	VPADDD   Y11, Y4, Y5
+	VADDPS   Y5, Y3, Y3
+	VPSUBD   Y5, Y3, Y3
+	VPSRLD   $0x16, Y4, Y4
+	VPADDD   Y4, Y3, Y3
+	VCMPPS   $0x07, Y0, Y0, Y4
+	VANDPS   Y3, Y4, Y3
+	VANDPS   Y0, Y4, Y4
+	VPSRLD   $0x1c, Y4, Y4
+	VPAND    Y10, Y4, Y4
+	VPOR     Y4, Y3, Y3
+	CMPQ     BX, $+25
+	JLT      lanetailrarenarrow
+	VMOVUPS  112(SP), Y0
+	VMOVUPS  240(SP), Y4
+	VMULPS   Y4, Y0, Y0
+	VPAND    Y14, Y0, Y4
+	VPMINUD  Y15, Y4, Y4
+	VPAND    Y13, Y4, Y5
+	VPSUBUSW Y12, Y5, Y5
+	VPADDD   Y11, Y5, Y6
+	VADDPS   Y6, Y4, Y4
+	VPSUBD   Y6, Y4, Y4
+	VPSRLD   $0x16, Y5, Y5
+	VPADDD   Y5, Y4, Y4
+	VCMPPS   $0x07, Y0, Y0, Y5
+	VANDPS   Y4, Y5, Y4
+	VANDPS   Y0, Y5, Y5
+	VPSRLD   $0x1c, Y5, Y5
+	VPAND    Y10, Y5, Y5
+	VPOR     Y5, Y4, Y4
 
 lanetailrarenarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VPAND        Y0, Y1, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SP)
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VPAND        Y0, Y1, Y2
+	VPMADDUBSW   Y9, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x3c800000
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x0a000000
-DATA constantsAVX2<>+16(SB)/4, $0x000003c8
-DATA constantsAVX2<>+20(SB)/4, $0x00000080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x0000007f
-DATA constantsAVX2<>+60(SB)/4, $0x38800000
-DATA constantsAVX2<>+64(SB)/4, $0x0a800000
-DATA constantsAVX2<>+68(SB)/4, $0x000001c4
-DATA constantsAVX2<>+72(SB)/4, $0x3f800000
-DATA constantsAVX2<>+76(SB)/4, $0x0b000000
-DATA constantsAVX2<>+80(SB)/4, $0x000003c0
-DATA constantsAVX2<>+84(SB)/4, $0x000000fe
-DATA constantsAVX2<>+88(SB)/4, $0x00000008
-DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+96(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x3c800000
+DATA constantsAVX2<>+12(SB)/4, $0x46800000
+DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000001
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x38800000
+DATA constantsAVX2<>+60(SB)/4, $0x43000000
+DATA constantsAVX2<>+64(SB)/4, $0x3f800000
+DATA constantsAVX2<>+68(SB)/4, $0x0b000000
+DATA constantsAVX2<>+72(SB)/4, $0x000003c0
+DATA constantsAVX2<>+76(SB)/4, $0x4a800000
+DATA constantsAVX2<>+80(SB)/4, $0x00000008
+DATA constantsAVX2<>+84(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92

@@ -8,9 +8,9 @@
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 25
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
+	// per group: Z8 scale, Z7 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -21,8 +21,7 @@ TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -33,8 +32,8 @@ TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -44,106 +43,102 @@ groups:
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z7, Z0, Z6
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z7, Z0, Z5
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z7, Z0, Z4
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z7, Z0, Z3
 
 groupahead:
 	VMOVUPS      256(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      320(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      384(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
+	VMULPS       Z7, Z0, Z16
+	VFMSUB231PS  Z8, Z16, Z0
+	VFNMADD231PS Z7, Z0, Z16
 	VMOVUPS      448(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z19
-	VADDPS       Z19, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFMSUB231PS  Z8, Z17, Z0
+	VFNMADD231PS Z7, Z0, Z17
+	VADDPS       Z5, Z6, Z0
+	VADDPS       Z3, Z4, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
+	VPANDD       Z14, Z6, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x14, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x18, Z6, Z18
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VPANDD       Z14, Z5, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
 	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
 	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPADDD       Z19, Z18, Z18
 	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z0
-	VPANDD       Z14, Z4, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
+	VPACKSSDW    Z18, Z0, Z0
+	VPANDD       Z14, Z4, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
+	VPADDD       Z11, Z19, Z20
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
+	VPSRLD       $0x14, Z19, Z19
+	VPADDD       Z19, Z18, Z18
+	VPSRLD       $0x18, Z4, Z19
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPANDD       Z14, Z3, Z19
 	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z13, Z19, Z20
+	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
 	VADDPS       Z21, Z19, Z19
 	VPSUBD       Z21, Z19, Z19
 	VPSRLD       $0x14, Z20, Z20
 	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
 	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x14, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z20, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPACKUSWB    Z18, Z0, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R8
@@ -152,21 +147,21 @@ groupahead:
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -175,56 +170,52 @@ grouploop:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 groupback:
@@ -241,24 +232,24 @@ grouptail:
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -267,64 +258,60 @@ grouptail:
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -354,23 +341,23 @@ short2:
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VMOVUPS           64(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           192(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
 	VMOVAPS           Z1, Z3
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
@@ -378,80 +365,76 @@ short2ahead:
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
 	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFMSUB231PS.BCST  12(DX), Z17, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
+	VPANDD            Z14, Z6, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
 	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
 	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPADDD            Z19, Z18, Z18
 	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z9, Z19, Z0
-	VPANDD            Z14, Z4, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPACKSSDW         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x14, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
 	VPANDD            Z14, Z3, Z19
 	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
 	VPADDD            Z11, Z20, Z21
 	VADDPS            Z21, Z19, Z19
 	VPSUBD            Z21, Z19, Z19
 	VPSRLD            $0x14, Z20, Z20
 	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
 	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z12, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPACKUSWB         Z19, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -461,8 +444,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -487,56 +470,52 @@ short2loop:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short2back:
@@ -565,107 +544,103 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 12(BX), Z0, Z1
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFMSUB231PS.BCST  16(DX), Z16, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z16
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFMSUB231PS.BCST  20(DX), Z17, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z17
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z18
+	VFMSUB231PS.BCST  24(DX), Z18, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z18
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z19
+	VFMSUB231PS.BCST  28(DX), Z19, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x14, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x14, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x14, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x14, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VMOVUPS           Z16, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -675,10 +650,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -692,67 +667,63 @@ short4loop:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -811,56 +782,52 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -913,64 +880,60 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z6
 	VADDPS       Z6, Z2, Z2
 	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z6
 	VADDPS       Z6, Z3, Z3
 	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -992,21 +955,21 @@ groupstream:
 	PREFETCHT0   128(SI)(CX*1)
 	PREFETCHT0   192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -1015,56 +978,52 @@ groupstream:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
@@ -1075,158 +1034,150 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1235,8 +1186,8 @@ short2stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1261,56 +1212,52 @@ short2stream:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x14, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
@@ -1323,74 +1270,70 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -1399,10 +1342,10 @@ short4stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -1416,67 +1359,63 @@ short4stream:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x14, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x14, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x14, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
@@ -1489,74 +1428,70 @@ short4stream:
 
 short4rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VMOVUPS      192(SI), Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
 	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
 	VPSRLD       $0x14, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPADDD       Z16, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x14, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -1567,35 +1502,33 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z0
 	VMOVUPS      128(DX), Z3
@@ -1603,37 +1536,35 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -1644,18 +1575,17 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -1665,17 +1595,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -1685,17 +1614,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -1705,23 +1633,22 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1729,9 +1656,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 22
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
+	// per group: Z8 recip
+	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
@@ -1741,8 +1668,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -1753,7 +1679,7 @@ TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -1763,86 +1689,82 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z6
+	VMULPS       Z8, Z0, Z7
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z5
+	VMULPS       Z8, Z0, Z6
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z4
+	VMULPS       Z8, Z0, Z5
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z3
+	VMULPS       Z8, Z0, Z4
 
 groupahead:
 	VMOVUPS    256(SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    320(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    384(SI), Z2
-	VMULPS     Z7, Z2, Z2
-	VMOVUPS    448(SI), Z16
-	VMULPS     Z7, Z16, Z16
-	VADDPS     Z5, Z6, Z17
-	VADDPS     Z3, Z4, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
+	VMULPS     Z8, Z2, Z2
+	VMOVUPS    448(SI), Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z6, Z7, Z16
+	VADDPS     Z4, Z5, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z7, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x14, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z7, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
 	VPANDD     Z14, Z6, Z17
 	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
 	VPADDD     Z11, Z18, Z19
 	VADDPS     Z19, Z17, Z17
 	VPSUBD     Z19, Z17, Z17
 	VPSRLD     $0x14, Z18, Z18
 	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
 	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z17
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x14, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x14, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z5, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
 	VPANDD     Z14, Z4, Z18
 	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
 	VPADDD     Z11, Z19, Z20
 	VADDPS     Z20, Z18, Z18
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x14, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
 	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x14, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z8, Z17
-	VMOVUPS    Z17, (DI)
-	VMOVAPS    Z0, Z6
-	VMOVAPS    Z1, Z5
-	VMOVAPS    Z2, Z4
-	VMOVAPS    Z16, Z3
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z9, Z16
+	VMOVUPS    Z16, (DI)
+	VMOVAPS    Z0, Z7
+	VMOVAPS    Z1, Z6
+	VMOVAPS    Z2, Z5
+	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
 	SUBQ       $+64, BX
@@ -1851,13 +1773,13 @@ groupahead:
 
 grouploop:
 	VMOVUPS    (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -1866,56 +1788,52 @@ grouploop:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -1932,16 +1850,16 @@ grouptail:
 	BZHIQ      BX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -1950,64 +1868,60 @@ grouptail:
 	JNE        grouptailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -2034,13 +1948,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 
 short2ahead:
 	VMOVUPS     256(SI), Z0
@@ -2051,69 +1965,65 @@ short2ahead:
 	VMULPS.BCST 12(DX), Z2, Z2
 	VMOVUPS     448(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x14, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x14, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -2138,56 +2048,52 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -2216,13 +2122,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
+	VMULPS.BCST 4(DX), Z0, Z7
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
+	VMULPS.BCST 8(DX), Z0, Z6
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMULPS.BCST 12(DX), Z0, Z5
 
 short4ahead:
 	VMOVUPS     256(SI), Z0
@@ -2233,69 +2139,65 @@ short4ahead:
 	VMULPS.BCST 24(DX), Z2, Z2
 	VMOVUPS     448(SI), Z3
 	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x14, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x14, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x14, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -2320,56 +2222,52 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -2415,56 +2313,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -2504,64 +2398,60 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2583,13 +2473,13 @@ groupstream:
 	PREFETCHT0 128(SI)(CX*1)
 	PREFETCHT0 192(SI)(CX*1)
 	VMOVUPS    (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2598,56 +2488,52 @@ groupstream:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -2658,158 +2544,150 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -2834,56 +2712,52 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -2898,71 +2772,67 @@ short2rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -2987,56 +2857,52 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x14, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x14, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -3051,71 +2917,67 @@ short4rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -3125,74 +2987,70 @@ lanerare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -3202,19 +3060,18 @@ lanetailrare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -3223,18 +3080,17 @@ lanetailrare:
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -3243,18 +3099,17 @@ lanetailrare:
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -3263,24 +3118,23 @@ lanetailrare:
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -3288,21 +3142,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 25
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
+	// per group: Z8 scale, Z7 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+96(SB), Z11
-	VBROADCASTSS constantsAVX512<>+100(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -3313,8 +3166,8 @@ TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -3324,106 +3177,102 @@ groups:
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z6
+	VFNMADD231PS Z7, Z0, Z6
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFNMADD231PS Z7, Z0, Z5
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFNMADD231PS Z7, Z0, Z4
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFNMADD231PS Z7, Z0, Z3
 
 groupahead:
 	VMOVUPS      256(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      320(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      384(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
+	VMULPS       Z7, Z0, Z16
+	VFMSUB231PS  Z8, Z16, Z0
+	VFNMADD231PS Z7, Z0, Z16
 	VMOVUPS      448(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VADDPS       Z4, Z5, Z0
-	VADDPS       Z2, Z3, Z19
-	VADDPS       Z19, Z0, Z0
+	VMULPS       Z7, Z0, Z17
+	VFMSUB231PS  Z8, Z17, Z0
+	VFNMADD231PS Z7, Z0, Z17
+	VADDPS       Z5, Z6, Z0
+	VADDPS       Z3, Z4, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
+	VPANDD       Z14, Z6, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z19
-	VPMAXUD      Z13, Z19, Z19
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x15, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x18, Z6, Z18
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VPANDD       Z14, Z5, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
 	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z0, Z0
-	VPSUBD       Z20, Z0, Z0
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
 	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPADDD       Z19, Z18, Z18
 	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z0
-	VPANDD       Z14, Z4, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
-	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPACKSSDW    Z19, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
+	VPACKSSDW    Z18, Z0, Z0
+	VPANDD       Z14, Z4, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z13, Z18, Z19
+	VPSUBUSW     Z12, Z19, Z19
+	VPADDD       Z11, Z19, Z20
+	VADDPS       Z20, Z18, Z18
+	VPSUBD       Z20, Z18, Z18
+	VPSRLD       $0x15, Z19, Z19
+	VPADDD       Z19, Z18, Z18
+	VPSRLD       $0x18, Z4, Z19
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPANDD       Z14, Z3, Z19
 	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z12, Z19, Z20
-	VPMAXUD      Z13, Z20, Z20
+	VPANDD       Z13, Z19, Z20
+	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
 	VADDPS       Z21, Z19, Z19
 	VPSUBD       Z21, Z19, Z19
 	VPSRLD       $0x15, Z20, Z20
 	VPADDD       Z20, Z19, Z19
-	VPSUBD       Z10, Z19, Z19
 	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z9, Z20, Z19
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z12, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x15, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z20
-	VPACKSSDW    Z20, Z19, Z19
-	VPACKUSWB    Z19, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPTERNLOGD   $0xf8, Z10, Z20, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPACKUSWB    Z18, Z0, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
+	VMOVAPS      Z1, Z6
+	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R8
@@ -3432,21 +3281,21 @@ groupahead:
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -3455,56 +3304,52 @@ grouploop:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 groupback:
@@ -3521,24 +3366,24 @@ grouptail:
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -3547,64 +3392,60 @@ grouptail:
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -3634,23 +3475,23 @@ short2:
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFNMADD231PS.BCST (BX), Z0, Z6
 	VMOVUPS           64(SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVAPS           Z1, Z5
+	VFNMADD231PS.BCST (BX), Z0, Z5
 	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VMOVUPS           192(SI), Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFMSUB231PS.BCST  4(DX), Z1, Z0
 	VMOVAPS           Z1, Z3
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
 
 short2ahead:
 	VMOVUPS           256(SI), Z0
@@ -3658,80 +3499,76 @@ short2ahead:
 	VFMSUB231PS.BCST  8(DX), Z1, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z1
 	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
 	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMOVUPS           448(SI), Z0
 	VMULPS.BCST       12(BX), Z0, Z17
 	VFMSUB231PS.BCST  12(DX), Z17, Z0
 	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z4, Z5, Z0
-	VADDPS            Z2, Z3, Z19
-	VADDPS            Z19, Z0, Z0
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
+	VPANDD            Z14, Z6, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
 	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
 	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPADDD            Z19, Z18, Z18
 	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z9, Z19, Z0
-	VPANDD            Z14, Z4, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPACKSSDW         Z19, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x15, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
 	VPANDD            Z14, Z3, Z19
 	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z12, Z19, Z20
-	VPMAXUD           Z13, Z20, Z20
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
 	VPADDD            Z11, Z20, Z21
 	VADDPS            Z21, Z19, Z19
 	VPSUBD            Z21, Z19, Z19
 	VPSRLD            $0x15, Z20, Z20
 	VPADDD            Z20, Z19, Z19
-	VPSUBD            Z10, Z19, Z19
 	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z9, Z20, Z19
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z12, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPACKUSWB         Z19, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -3741,8 +3578,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -3767,56 +3604,52 @@ short2loop:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short2back:
@@ -3845,107 +3678,103 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFMSUB231PS.BCST  12(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 12(BX), Z0, Z1
 
 short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFMSUB231PS.BCST  16(DX), Z16, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z16
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFMSUB231PS.BCST  20(DX), Z17, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z17
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z18
+	VFMSUB231PS.BCST  24(DX), Z18, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z18
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z19
+	VFMSUB231PS.BCST  28(DX), Z19, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x15, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x15, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x18, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x15, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x15, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x18, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VMOVUPS           Z16, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -3955,10 +3784,10 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -3972,67 +3801,63 @@ short4loop:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -4091,56 +3916,52 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -4193,64 +4014,60 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
 	VPADDD       Z11, Z1, Z6
 	VADDPS       Z6, Z0, Z0
 	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z6
 	VADDPS       Z6, Z1, Z1
 	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z6
 	VADDPS       Z6, Z2, Z2
 	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z6
 	VADDPS       Z6, Z3, Z3
 	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z8, Z0
+	VPERMD    Z0, Z9, Z0
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -4272,21 +4089,21 @@ groupstream:
 	PREFETCHT0   128(SI)(CX*1)
 	PREFETCHT0   192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z8, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z8, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z8, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z8, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
 	VADDPS       Z2, Z1, Z0
 	VADDPS       Z4, Z3, Z5
 	VADDPS       Z5, Z0, Z0
@@ -4295,56 +4112,52 @@ groupstream:
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z5
 	VADDPS       Z5, Z1, Z1
 	VPSUBD       Z5, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z5
 	VADDPS       Z5, Z2, Z2
 	VPSUBD       Z5, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
+	VPERMD       Z0, Z9, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
@@ -4355,158 +4168,150 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z5, Z5
-	VPSUBD       Z17, Z5, Z5
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -4515,8 +4320,8 @@ short2stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -4541,56 +4346,52 @@ short2stream:
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z0, Z0
-	VPSUBD            Z16, Z0, Z0
+	VPANDD            Z13, Z0, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z5
-	VPMAXUD           Z13, Z5, Z5
-	VPADDD            Z11, Z5, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
+	VPANDD            Z13, Z1, Z5
+	VPSUBUSW          Z12, Z5, Z5
+	VPADDD            Z11, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
 	VPSRLD            $0x15, Z5, Z5
 	VPADDD            Z5, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
 	VPADDD            Z11, Z2, Z5
 	VADDPS            Z5, Z1, Z1
 	VPSUBD            Z5, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
 	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
 	VPADDD            Z11, Z3, Z5
 	VADDPS            Z5, Z2, Z2
 	VPSUBD            Z5, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
 	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z2
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
@@ -4603,74 +4404,70 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
+	VDIVPS       Z8, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -4679,10 +4476,10 @@ short4stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (DX), Z8
+	VBROADCASTSS      4(DX), Z7
+	VBROADCASTSS      8(DX), Z6
+	VBROADCASTSS      12(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -4696,67 +4493,63 @@ short4stream:
 	VFMSUB231PS.BCST  8(DX), Z3, Z0
 	VFNMADD231PS.BCST 8(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x15, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x15, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x15, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x18, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
+	VPERMD            Z0, Z9, Z0
 	VMOVNTPS          Z0, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
@@ -4769,74 +4562,70 @@ short4stream:
 
 short4rare:
 	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VMOVUPS      128(SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VMOVUPS      128(SI), Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VMOVUPS      192(SI), Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
 	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
 	VPSRLD       $0x15, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPADDD       Z16, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z16, Z16
-	VPSUBD       Z18, Z16, Z16
-	VPSRLD       $0x15, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z16
-	VPACKSSDW    Z16, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -4847,35 +4636,33 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	VMOVUPS      64(SI), Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z0
 	VMOVUPS      128(DX), Z3
@@ -4883,37 +4670,35 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VMOVUPS      192(SI), Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -4924,18 +4709,17 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -4945,17 +4729,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -4965,17 +4748,16 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -4985,23 +4767,22 @@ lanetailrare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -5009,20 +4790,19 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 22
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
+	// per group: Z8 recip
+	// vector registers in use at once: 21
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+96(SB), Z11
-	VBROADCASTSS constantsAVX512<>+100(SB), Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -5033,7 +4813,7 @@ TEXT ·QuantizeFpPowerOfTwoE5M2AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -5043,86 +4823,82 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z6
+	VMULPS       Z8, Z0, Z7
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z5
+	VMULPS       Z8, Z0, Z6
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z4
+	VMULPS       Z8, Z0, Z5
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z3
+	VMULPS       Z8, Z0, Z4
 
 groupahead:
 	VMOVUPS    256(SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    320(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    384(SI), Z2
-	VMULPS     Z7, Z2, Z2
-	VMOVUPS    448(SI), Z16
-	VMULPS     Z7, Z16, Z16
-	VADDPS     Z5, Z6, Z17
-	VADDPS     Z3, Z4, Z18
-	VADDPS     Z18, Z17, Z17
-	VCMPPS     $0x03, Z17, Z17, K1
+	VMULPS     Z8, Z2, Z2
+	VMOVUPS    448(SI), Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z6, Z7, Z16
+	VADDPS     Z4, Z5, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z7, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x15, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z7, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
 	VPANDD     Z14, Z6, Z17
 	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
 	VPADDD     Z11, Z18, Z19
 	VADDPS     Z19, Z17, Z17
 	VPSUBD     Z19, Z17, Z17
 	VPSRLD     $0x15, Z18, Z18
 	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
 	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z9, Z18, Z17
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x15, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x15, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z5, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
 	VPANDD     Z14, Z4, Z18
 	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z12, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
 	VPADDD     Z11, Z19, Z20
 	VADDPS     Z20, Z18, Z18
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x15, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
 	VPSRLD     $0x18, Z4, Z19
-	VPTERNLOGD $0xf8, Z9, Z19, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x15, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKUSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z8, Z17
-	VMOVUPS    Z17, (DI)
-	VMOVAPS    Z0, Z6
-	VMOVAPS    Z1, Z5
-	VMOVAPS    Z2, Z4
-	VMOVAPS    Z16, Z3
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z9, Z16
+	VMOVUPS    Z16, (DI)
+	VMOVAPS    Z0, Z7
+	VMOVAPS    Z1, Z6
+	VMOVAPS    Z2, Z5
+	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
 	SUBQ       $+64, BX
@@ -5131,13 +4907,13 @@ groupahead:
 
 grouploop:
 	VMOVUPS    (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -5146,56 +4922,52 @@ grouploop:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -5212,16 +4984,16 @@ grouptail:
 	BZHIQ      BX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -5230,64 +5002,60 @@ grouptail:
 	JNE        grouptailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -5314,13 +5082,13 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
+	VMULPS.BCST (DX), Z0, Z7
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VMULPS.BCST 4(DX), Z0, Z6
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 
 short2ahead:
 	VMOVUPS     256(SI), Z0
@@ -5331,69 +5099,65 @@ short2ahead:
 	VMULPS.BCST 12(DX), Z2, Z2
 	VMOVUPS     448(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x15, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x15, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -5418,56 +5182,52 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -5496,13 +5256,13 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
+	VMULPS.BCST (DX), Z0, Z8
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
+	VMULPS.BCST 4(DX), Z0, Z7
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
+	VMULPS.BCST 8(DX), Z0, Z6
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
+	VMULPS.BCST 12(DX), Z0, Z5
 
 short4ahead:
 	VMOVUPS     256(SI), Z0
@@ -5513,69 +5273,65 @@ short4ahead:
 	VMULPS.BCST 24(DX), Z2, Z2
 	VMOVUPS     448(SI), Z3
 	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VADDPS      Z7, Z8, Z4
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z8, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x15, Z16, Z16
+	VPADDD      Z16, Z4, Z4
+	VPSRLD      $0x18, Z8, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z4
 	VPANDD      Z14, Z7, Z16
 	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z12, Z16, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
 	VPADDD      Z11, Z17, Z18
 	VADDPS      Z18, Z16, Z16
 	VPSUBD      Z18, Z16, Z16
 	VPSRLD      $0x15, Z17, Z17
 	VPADDD      Z17, Z16, Z16
-	VPSUBD      Z10, Z16, Z16
 	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPANDD      Z14, Z6, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z6, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
 	VPANDD      Z14, Z5, Z17
 	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z12, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
 	VPADDD      Z11, Z18, Z19
 	VADDPS      Z19, Z17, Z17
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
 	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x15, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z8
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+256, SI
@@ -5600,56 +5356,52 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -5695,56 +5447,52 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -5784,64 +5532,60 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z8, Z4
+	VPERMD    Z4, Z9, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -5863,13 +5607,13 @@ groupstream:
 	PREFETCHT0 128(SI)(CX*1)
 	PREFETCHT0 192(SI)(CX*1)
 	VMOVUPS    (SI), Z0
-	VMULPS     Z7, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z7, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z7, Z2, Z2
+	VMULPS     Z8, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z7, Z3, Z3
+	VMULPS     Z8, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -5878,56 +5622,52 @@ groupstream:
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
 	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
+	VPERMD     Z4, Z9, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -5938,158 +5678,150 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
 grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
-	VMULPS       Z7, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
+	VPADDD       Z11, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -6114,56 +5846,52 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -6178,71 +5906,67 @@ short2rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
@@ -6267,56 +5991,52 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z4, Z4
 	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
 	VPADDD      Z11, Z5, Z6
 	VADDPS      Z6, Z0, Z0
 	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x15, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x15, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
+	VPERMD      Z4, Z9, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -6331,71 +6051,67 @@ short4rare:
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
@@ -6405,74 +6121,70 @@ lanerare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMOVUPS      192(SI), Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z8, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
@@ -6482,19 +6194,18 @@ lanetailrare:
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
@@ -6503,18 +6214,17 @@ lanetailrare:
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
 	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z9, Z4, Z3
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
@@ -6523,18 +6233,17 @@ lanetailrare:
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z12, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
 	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z5, Z4
+	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
@@ -6543,24 +6252,23 @@ lanetailrare:
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z12, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
+	VPANDD       Z13, Z5, Z6
+	VPSUBUSW     Z12, Z6, Z6
 	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z9, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z8, Z1
+	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6577,13 +6285,13 @@ TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+108(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+96(SB), Z13
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+104(SB), Z10
 	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VMOVUPS      constantsAVX512<>+24(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -7648,7 +7356,7 @@ grouprare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -7721,7 +7429,7 @@ grouptailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -7896,7 +7604,7 @@ short2rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8062,7 +7770,7 @@ short4rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8136,7 +7844,7 @@ lanerare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8213,7 +7921,7 @@ lanetailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -8298,13 +8006,13 @@ TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+108(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+96(SB), Z13
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+104(SB), Z10
 	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VMOVUPS      constantsAVX512<>+24(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -9233,7 +8941,7 @@ grouprare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -9306,7 +9014,7 @@ grouptailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
@@ -9470,7 +9178,7 @@ short2rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -9623,7 +9331,7 @@ short4rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -9697,7 +9405,7 @@ lanerare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -9774,7 +9482,7 @@ lanetailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
@@ -9850,23 +9558,22 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
-	// per group: Z5 scale, Z4 recip
-	// vector registers in use at once: 27
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per group: Z6 scale, Z5 recip
+	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+96(SB), Z12
 	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+116(SB), Z10
-	VBROADCASTSS constantsAVX512<>+120(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	VBROADCASTSS constantsAVX512<>+124(SB), Z7
-	VBROADCASTSS constantsAVX512<>+128(SB), Z6
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VBROADCASTSS constantsAVX512<>+116(SB), Z8
+	VBROADCASTSS constantsAVX512<>+120(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9877,8 +9584,8 @@ TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
@@ -9887,110 +9594,106 @@ groups:
 	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
-	VMOVUPS      (SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z3
-	VFNMADD231PS Z4, Z16, Z3
-	VMOVUPS      64(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z2
-	VFNMADD231PS Z4, Z16, Z2
-	VMOVUPS      128(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z1
-	VFNMADD231PS Z4, Z16, Z1
-	VMOVUPS      192(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VMOVAPS      Z17, Z0
-	VFNMADD231PS Z4, Z16, Z0
+	VMOVUPS      (SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFNMADD231PS Z5, Z0, Z4
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFNMADD231PS Z5, Z0, Z3
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFNMADD231PS Z5, Z0, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFNMADD231PS Z5, Z0, Z1
 
 groupahead:
-	VMOVUPS      256(SI), Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z5, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	VMOVUPS      320(SI), Z16
-	VMULPS       Z4, Z16, Z18
-	VFMSUB231PS  Z5, Z18, Z16
-	VFNMADD231PS Z4, Z16, Z18
-	VMOVUPS      384(SI), Z16
-	VMULPS       Z4, Z16, Z19
-	VFMSUB231PS  Z5, Z19, Z16
-	VFNMADD231PS Z4, Z16, Z19
-	VMOVUPS      448(SI), Z16
-	VMULPS       Z4, Z16, Z20
-	VFMSUB231PS  Z5, Z20, Z16
-	VFNMADD231PS Z4, Z16, Z20
-	VADDPS       Z2, Z3, Z16
-	VADDPS       Z0, Z1, Z21
-	VADDPS       Z21, Z16, Z16
-	VCMPPS       $0x03, Z16, Z16, K1
+	VMOVUPS      256(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VMOVUPS      320(SI), Z0
+	VMULPS       Z5, Z0, Z17
+	VFMSUB231PS  Z6, Z17, Z0
+	VFNMADD231PS Z5, Z0, Z17
+	VMOVUPS      384(SI), Z0
+	VMULPS       Z5, Z0, Z18
+	VFMSUB231PS  Z6, Z18, Z0
+	VFNMADD231PS Z5, Z0, Z18
+	VMOVUPS      448(SI), Z0
+	VMULPS       Z5, Z0, Z19
+	VFMSUB231PS  Z6, Z19, Z0
+	VFNMADD231PS Z5, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z3, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z12, Z16, Z21
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z14, Z4, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z20
+	VPSUBUSW     Z12, Z20, Z20
+	VPADDD       Z11, Z20, Z21
+	VADDPS       Z21, Z0, Z0
+	VPSUBD       Z21, Z0, Z0
+	VPSRLD       $0x16, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VPSRLD       $0x1c, Z4, Z20
+	VPTERNLOGD   $0xf8, Z10, Z20, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
 	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z16, Z16
-	VPSUBD       Z22, Z16, Z16
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
 	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
+	VPADDD       Z21, Z20, Z20
 	VPSRLD       $0x1c, Z3, Z21
-	VPTERNLOGD   $0xf8, Z9, Z21, Z16
-	VPANDD       Z14, Z2, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
-	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
-	VPSRLD       $0x16, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPSRLD       $0x1c, Z2, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z21
-	VPACKSSDW    Z21, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPACKSSDW    Z20, Z0, Z0
+	VPANDD       Z14, Z2, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x16, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x1c, Z2, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
 	VPANDD       Z14, Z1, Z21
 	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z12, Z21, Z22
-	VPMAXUD      Z13, Z22, Z22
+	VPANDD       Z13, Z21, Z22
+	VPSUBUSW     Z12, Z22, Z22
 	VPADDD       Z11, Z22, Z23
 	VADDPS       Z23, Z21, Z21
 	VPSUBD       Z23, Z21, Z21
 	VPSRLD       $0x16, Z22, Z22
 	VPADDD       Z22, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
 	VPSRLD       $0x1c, Z1, Z22
-	VPTERNLOGD   $0xf8, Z9, Z22, Z21
-	VPANDD       Z14, Z0, Z22
-	VPMINUD      Z15, Z22, Z22
-	VPANDD       Z12, Z22, Z23
-	VPMAXUD      Z13, Z23, Z23
-	VPADDD       Z11, Z23, Z24
-	VADDPS       Z24, Z22, Z22
-	VPSUBD       Z24, Z22, Z22
-	VPSRLD       $0x16, Z23, Z23
-	VPADDD       Z23, Z22, Z22
-	VPSUBD       Z10, Z22, Z22
-	VPSRLD       $0x1c, Z0, Z23
-	VPTERNLOGD   $0xf8, Z9, Z23, Z22
-	VPACKSSDW    Z22, Z21, Z21
-	VPACKUSWB    Z21, Z16, Z16
-	VPERMD       Z16, Z8, Z16
-	VPANDD       Z7, Z16, Z21
-	VPMADDUBSW   Z6, Z21, Z21
-	VPMOVWB      Z21, Y21
-	VMOVUPS      Y21, (DI)
+	VPTERNLOGD   $0xf8, Z10, Z22, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPACKUSWB    Z20, Z0, Z0
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z20
+	VPMADDUBSW   Z7, Z20, Z20
+	VPMOVWB      Z20, Y20
+	VMOVUPS      Y20, (DI)
+	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
-	VMOVAPS      Z20, Z0
 	ADDQ         $+32, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R8
@@ -9999,81 +9702,77 @@ groupahead:
 
 grouploop:
 	VMOVUPS      (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -10091,93 +9790,89 @@ grouptail:
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
 	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouptailrare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z2, Z2
-	VPSUBD       Z18, Z2, Z2
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z16, Z3
+	VPANDD       Z14, Z4, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z3, Z3
-	VPSUBD       Z18, Z3, Z3
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 
 grouptailnarrow:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z8, Z0
-	VPANDD     Z7, Z0, Z1
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -10212,110 +9907,106 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST (BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 4(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST (BX), Z0, Z3
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
 
 short2ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z20
-	VFMSUB231PS.BCST  12(DX), Z20, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z20
-	VADDPS            Z2, Z3, Z16
-	VADDPS            Z0, Z1, Z21
-	VADDPS            Z21, Z16, Z16
-	VCMPPS            $0x03, Z16, Z16, K1
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPANDD            Z14, Z3, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z21
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x1c, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
 	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z16, Z16
-	VPSUBD            Z22, Z16, Z16
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
 	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
+	VPADDD            Z21, Z20, Z20
 	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z9, Z21, Z16
-	VPANDD            Z14, Z2, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPSRLD            $0x1c, Z2, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPACKSSDW         Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x16, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x1c, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
 	VPANDD            Z14, Z1, Z21
 	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z12, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
 	VPADDD            Z11, Z22, Z23
 	VADDPS            Z23, Z21, Z21
 	VPSUBD            Z23, Z21, Z21
 	VPSRLD            $0x16, Z22, Z22
 	VPADDD            Z22, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
 	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z9, Z22, Z21
-	VPANDD            Z14, Z0, Z22
-	VPMINUD           Z15, Z22, Z22
-	VPANDD            Z12, Z22, Z23
-	VPMAXUD           Z13, Z23, Z23
-	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z22, Z22
-	VPSUBD            Z24, Z22, Z22
-	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z22, Z22
-	VPSUBD            Z10, Z22, Z22
-	VPSRLD            $0x1c, Z0, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPACKUSWB         Z21, Z16, Z16
-	VPERMD            Z16, Z8, Z16
-	VPANDD            Z7, Z16, Z21
-	VPMADDUBSW        Z6, Z21, Z21
-	VPMOVWB           Z21, Y21
-	VMOVUPS           Y21, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z20
+	VPMADDUBSW        Z7, Z20, Z20
+	VPMOVWB           Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+32, DI
@@ -10325,8 +10016,8 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -10340,69 +10031,65 @@ short2loop:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x16, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x16, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -10432,110 +10119,106 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VMOVUPS           (SI), Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFMSUB231PS.BCST  (DX), Z19, Z18
-	VMOVAPS           Z19, Z1
-	VFNMADD231PS.BCST (BX), Z18, Z1
-	VMOVUPS           64(SI), Z18
-	VMULPS.BCST       4(BX), Z18, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z18
-	VMOVAPS           Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VMOVUPS           128(SI), Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFMSUB231PS.BCST  8(DX), Z19, Z18
-	VMOVAPS           Z19, Z16
-	VFNMADD231PS.BCST 8(BX), Z18, Z16
-	VMOVUPS           192(SI), Z18
-	VMULPS.BCST       12(BX), Z18, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z18
-	VMOVAPS           Z19, Z17
-	VFNMADD231PS.BCST 12(BX), Z18, Z17
+	VMOVUPS           (SI), Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VMOVUPS           64(SI), Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 4(BX), Z17, Z1
+	VMOVUPS           128(SI), Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VMOVUPS           192(SI), Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
 
 short4ahead:
-	VMOVUPS           256(SI), Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFMSUB231PS.BCST  16(DX), Z19, Z18
-	VFNMADD231PS.BCST 16(BX), Z18, Z19
-	VMOVUPS           320(SI), Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFMSUB231PS.BCST  20(DX), Z20, Z18
-	VFNMADD231PS.BCST 20(BX), Z18, Z20
-	VMOVUPS           384(SI), Z18
-	VMULPS.BCST       24(BX), Z18, Z21
-	VFMSUB231PS.BCST  24(DX), Z21, Z18
-	VFNMADD231PS.BCST 24(BX), Z18, Z21
-	VMOVUPS           448(SI), Z18
-	VMULPS.BCST       28(BX), Z18, Z22
-	VFMSUB231PS.BCST  28(DX), Z22, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z22
-	VADDPS            Z0, Z1, Z18
-	VADDPS            Z17, Z16, Z23
-	VADDPS            Z23, Z18, Z18
-	VCMPPS            $0x03, Z18, Z18, K1
+	VMOVUPS           256(SI), Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VMOVUPS           320(SI), Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFMSUB231PS.BCST  20(DX), Z19, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z19
+	VMOVUPS           384(SI), Z17
+	VMULPS.BCST       24(BX), Z17, Z20
+	VFMSUB231PS.BCST  24(DX), Z20, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z20
+	VMOVUPS           448(SI), Z17
+	VMULPS.BCST       28(BX), Z17, Z21
+	VFMSUB231PS.BCST  28(DX), Z21, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPANDD            Z14, Z1, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z12, Z18, Z23
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z17, Z17
+	VPSUBD            Z23, Z17, Z17
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z17, Z17
+	VPSRLD            $0x1c, Z2, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
 	VPADDD            Z11, Z23, Z24
-	VADDPS            Z24, Z18, Z18
-	VPSUBD            Z24, Z18, Z18
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
 	VPSRLD            $0x16, Z23, Z23
-	VPADDD            Z23, Z18, Z18
-	VPSUBD            Z10, Z18, Z18
+	VPADDD            Z23, Z22, Z22
 	VPSRLD            $0x1c, Z1, Z23
-	VPTERNLOGD        $0xf8, Z9, Z23, Z18
-	VPANDD            Z14, Z0, Z23
-	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z12, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
-	VPADDD            Z11, Z24, Z25
-	VADDPS            Z25, Z23, Z23
-	VPSUBD            Z25, Z23, Z23
-	VPSRLD            $0x16, Z24, Z24
-	VPADDD            Z24, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
-	VPSRLD            $0x1c, Z0, Z24
-	VPTERNLOGD        $0xf8, Z9, Z24, Z23
-	VPACKSSDW         Z23, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x1c, Z0, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
 	VPANDD            Z14, Z16, Z23
 	VPMINUD           Z15, Z23, Z23
-	VPANDD            Z12, Z23, Z24
-	VPMAXUD           Z13, Z24, Z24
+	VPANDD            Z13, Z23, Z24
+	VPSUBUSW          Z12, Z24, Z24
 	VPADDD            Z11, Z24, Z25
 	VADDPS            Z25, Z23, Z23
 	VPSUBD            Z25, Z23, Z23
 	VPSRLD            $0x16, Z24, Z24
 	VPADDD            Z24, Z23, Z23
-	VPSUBD            Z10, Z23, Z23
 	VPSRLD            $0x1c, Z16, Z24
-	VPTERNLOGD        $0xf8, Z9, Z24, Z23
-	VPANDD            Z14, Z17, Z24
-	VPMINUD           Z15, Z24, Z24
-	VPANDD            Z12, Z24, Z25
-	VPMAXUD           Z13, Z25, Z25
-	VPADDD            Z11, Z25, Z26
-	VADDPS            Z26, Z24, Z24
-	VPSUBD            Z26, Z24, Z24
-	VPSRLD            $0x16, Z25, Z25
-	VPADDD            Z25, Z24, Z24
-	VPSUBD            Z10, Z24, Z24
-	VPSRLD            $0x1c, Z17, Z25
-	VPTERNLOGD        $0xf8, Z9, Z25, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VPACKUSWB         Z23, Z18, Z18
-	VPERMD            Z18, Z8, Z18
-	VPANDD            Z7, Z18, Z23
-	VPMADDUBSW        Z6, Z23, Z23
-	VPMOVWB           Z23, Y23
-	VMOVUPS           Y23, (DI)
+	VPTERNLOGD        $0xf8, Z10, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z9, Z17
+	VPANDD            Z8, Z17, Z22
+	VPMADDUBSW        Z7, Z22, Z22
+	VPMOVWB           Z22, Y22
+	VMOVUPS           Y22, (DI)
+	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z17
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+32, DI
@@ -10545,86 +10228,82 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
 	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
-	VPANDD            Z14, Z16, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z1, Z1
-	VPSUBD            Z20, Z1, Z1
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z17, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z11, Z16, Z19
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
 	VADDPS            Z19, Z1, Z1
 	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
 	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPADDD            Z16, Z2, Z2
 	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z1
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z19
-	VADDPS            Z19, Z16, Z16
-	VPSUBD            Z19, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z9, Z18, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -10673,8 +10352,8 @@ laneloop:
 	VMOVUPS      192(SI), Z0
 	VMOVUPS      192(BX), Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z16
-	VFMSUB231PS  Z16, Z5, Z0
+	VMOVUPS      192(DX), Z6
+	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
 	VADDPS       Z5, Z4, Z1
@@ -10684,58 +10363,54 @@ laneloop:
 	JNE          lanerare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z11, Z1, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
+	VPADDD       Z11, Z1, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z4, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
 	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPTERNLOGD   $0xf8, Z10, Z4, Z1
 	VPANDD       Z14, Z5, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
 	VPADDD       Z11, Z3, Z4
 	VADDPS       Z4, Z2, Z2
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z2
+	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -10778,8 +10453,8 @@ lanetail:
 	VMOVUPS.Z    192(SI), K6, Z0
 	VMOVUPS.Z    192(BX), K6, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z16
-	VFMSUB231PS  Z16, Z5, Z0
+	VMOVUPS.Z    192(DX), K6, Z6
+	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
 	VADDPS       Z5, Z4, Z1
@@ -10789,67 +10464,63 @@ lanetail:
 	JNE          lanetailrare
 	VPANDD       Z14, Z2, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPADDD       Z11, Z1, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPSUBUSW     Z12, Z1, Z1
+	VPADDD       Z11, Z1, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
+	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
 	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z14, Z5, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z12, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z6
+	VADDPS       Z6, Z3, Z3
+	VPSUBD       Z6, Z3, Z3
 	VPSRLD       $0x16, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
+	VPTERNLOGD   $0xf8, Z10, Z5, Z3
 
 lanetailnarrow:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z8, Z0
-	VPANDD     Z7, Z0, Z1
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -10877,81 +10548,77 @@ groupstream:
 	PREFETCHT0   128(SI)(CX*1)
 	PREFETCHT0   192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
-	VMULPS       Z4, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z4, Z0, Z1
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z4, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z4, Z0, Z2
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z4, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z4, Z0, Z3
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z16, Z3, Z17
-	VADDPS       Z17, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z12, Z0, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z0, Z0
-	VPSUBD       Z18, Z0, Z0
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z11, Z17, Z18
-	VADDPS       Z18, Z1, Z1
-	VPSUBD       Z18, Z1, Z1
-	VPSRLD       $0x16, Z17, Z17
-	VPADDD       Z17, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
 	VPANDD       Z14, Z3, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z11, Z2, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z3, Z1
-	VPANDD       Z14, Z16, Z2
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z12, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z11, Z3, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPSRLD       $0x1c, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z8, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z6, Z1, Z1
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -10963,170 +10630,162 @@ groupstream:
 
 grouprare:
 	VMOVUPS    (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
 
 grouptailrare:
 	VMOVUPS.Z  (SI), K7, Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       R8, $+17
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       R8, $+33
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       R8, $+49
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z12, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z4, Z4
+	VPSUBD     Z17, Z4, Z4
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z4, Z4
+	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
+	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -11141,8 +10800,8 @@ short2stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
@@ -11156,69 +10815,65 @@ short2stream:
 	VFMSUB231PS.BCST  4(DX), Z3, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z3
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
-	VADDPS            Z16, Z3, Z17
-	VADDPS            Z17, Z0, Z0
+	VADDPS            Z4, Z3, Z16
+	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z0, Z0
-	VPSUBD            Z18, Z0, Z0
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z0, Z0
+	VPSUBD            Z17, Z0, Z0
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
 	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z18
-	VADDPS            Z18, Z1, Z1
-	VPSUBD            Z18, Z1, Z1
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPANDD            Z13, Z1, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z17
+	VADDPS            Z17, Z1, Z1
+	VPSUBD            Z17, Z1, Z1
+	VPSRLD            $0x16, Z16, Z16
+	VPADDD            Z16, Z1, Z1
 	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z9, Z2, Z1
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
 	VPACKSSDW         Z1, Z0, Z0
 	VPANDD            Z14, Z3, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z11, Z2, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z16
+	VADDPS            Z16, Z1, Z1
+	VPSUBD            Z16, Z1, Z1
 	VPSRLD            $0x16, Z2, Z2
 	VPADDD            Z2, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
 	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z9, Z3, Z1
-	VPANDD            Z14, Z16, Z2
+	VPTERNLOGD        $0xf8, Z10, Z3, Z1
+	VPANDD            Z14, Z4, Z2
 	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z12, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z11, Z3, Z17
-	VADDPS            Z17, Z2, Z2
-	VPSUBD            Z17, Z2, Z2
+	VPANDD            Z13, Z2, Z3
+	VPSUBUSW          Z12, Z3, Z3
+	VPADDD            Z11, Z3, Z16
+	VADDPS            Z16, Z2, Z2
+	VPSUBD            Z16, Z2, Z2
 	VPSRLD            $0x16, Z3, Z3
 	VPADDD            Z3, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -11232,79 +10887,75 @@ short2stream:
 
 short2rare:
 	VMOVUPS    (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
+	VDIVPS     Z6, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
 	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VMOVUPS    128(SI), Z0
-	VDIVPS     Z4, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z3, Z3
-	VPSUBD     Z17, Z3, Z3
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short2back
@@ -11314,86 +10965,82 @@ short4stream:
 	PREFETCHT0        64(SI)(CX*1)
 	PREFETCHT0        128(SI)(CX*1)
 	PREFETCHT0        192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
 	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
 	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
 	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VADDPS            Z16, Z1, Z0
-	VADDPS            Z18, Z17, Z19
-	VADDPS            Z19, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z12, Z0, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z0, Z0
-	VPSUBD            Z20, Z0, Z0
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z0, Z0
 	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z0
-	VPANDD            Z14, Z16, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
 	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z19
-	VPMAXUD           Z13, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z1, Z1
-	VPSUBD            Z20, Z1, Z1
-	VPSRLD            $0x16, Z19, Z19
-	VPADDD            Z19, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPSRLD            $0x1c, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z17, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z12, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z11, Z16, Z19
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
 	VADDPS            Z19, Z1, Z1
 	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
 	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
+	VPADDD            Z16, Z2, Z2
 	VPSRLD            $0x1c, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z1
-	VPANDD            Z14, Z18, Z16
-	VPMINUD           Z15, Z16, Z16
-	VPANDD            Z12, Z16, Z17
-	VPMAXUD           Z13, Z17, Z17
-	VPADDD            Z11, Z17, Z19
-	VADDPS            Z19, Z16, Z16
-	VPSUBD            Z19, Z16, Z16
-	VPSRLD            $0x16, Z17, Z17
-	VPADDD            Z17, Z16, Z16
-	VPSUBD            Z10, Z16, Z16
-	VPSRLD            $0x1c, Z18, Z18
-	VPTERNLOGD        $0xf8, Z9, Z18, Z16
-	VPACKSSDW         Z16, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z8, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z6, Z1, Z1
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z1
+	VPMADDUBSW        Z7, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+16, DX
@@ -11407,79 +11054,75 @@ short4stream:
 
 short4rare:
 	VMOVUPS    (SI), Z0
-	VDIVPS     Z5, Z0, Z0
+	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
-	VDIVPS     Z4, Z0, Z0
+	VDIVPS     Z5, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z12, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VMOVAPS.Z  Z16, K1, Z16
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
-	VPACKSSDW  Z16, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
+	VDIVPS     Z4, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VMOVUPS    192(SI), Z0
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z16
 	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z12, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
 	VPADDD     Z11, Z17, Z18
 	VADDPS     Z18, Z16, Z16
 	VPSUBD     Z18, Z16, Z16
 	VPSRLD     $0x16, Z17, Z17
 	VPADDD     Z17, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
 	VMOVAPS.Z  Z16, K1, Z16
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
-	VMOVUPS    192(SI), Z0
-	VDIVPS     Z2, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z12, Z17, Z18
-	VPMAXUD    Z13, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x16, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSUBD     Z10, Z17, Z17
-	VMOVAPS.Z  Z17, K1, Z17
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPACKSSDW  Z16, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short4back
@@ -11491,36 +11134,34 @@ lanerare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
 	VMOVUPS    64(DX), Z2
 	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
 	VMOVUPS    128(DX), Z2
@@ -11528,41 +11169,39 @@ lanerare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
 	VMOVUPS    192(DX), Z3
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -11574,18 +11213,17 @@ lanetailrare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       R8, $+17
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
@@ -11595,18 +11233,17 @@ lanetailrare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       R8, $+33
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
@@ -11616,18 +11253,17 @@ lanetailrare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       R8, $+49
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
@@ -11637,27 +11273,26 @@ lanetailrare:
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
@@ -11671,22 +11306,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
-	// per group: Z5 recip
-	// vector registers in use at once: 24
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per group: Z6 recip
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+104(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+96(SB), Z12
 	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+116(SB), Z10
-	VBROADCASTSS constantsAVX512<>+120(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	VBROADCASTSS constantsAVX512<>+124(SB), Z7
-	VBROADCASTSS constantsAVX512<>+128(SB), Z6
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VBROADCASTSS constantsAVX512<>+116(SB), Z8
+	VBROADCASTSS constantsAVX512<>+120(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -11697,7 +11331,7 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (DX), Z6
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -11707,89 +11341,85 @@ groups:
 	CMPQ         BX, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
-	VMULPS       Z5, Z0, Z4
+	VMULPS       Z6, Z0, Z5
 	VMOVUPS      64(SI), Z0
-	VMULPS       Z5, Z0, Z3
+	VMULPS       Z6, Z0, Z4
 	VMOVUPS      128(SI), Z0
-	VMULPS       Z5, Z0, Z2
+	VMULPS       Z6, Z0, Z3
 	VMOVUPS      192(SI), Z0
-	VMULPS       Z5, Z0, Z1
+	VMULPS       Z6, Z0, Z2
 
 groupahead:
 	VMOVUPS    256(SI), Z0
-	VMULPS     Z5, Z0, Z0
-	VMOVUPS    320(SI), Z16
-	VMULPS     Z5, Z16, Z16
-	VMOVUPS    384(SI), Z17
-	VMULPS     Z5, Z17, Z17
-	VMOVUPS    448(SI), Z18
-	VMULPS     Z5, Z18, Z18
-	VADDPS     Z3, Z4, Z19
-	VADDPS     Z1, Z2, Z20
-	VADDPS     Z20, Z19, Z19
-	VCMPPS     $0x03, Z19, Z19, K1
+	VMULPS     Z6, Z0, Z0
+	VMOVUPS    320(SI), Z1
+	VMULPS     Z6, Z1, Z1
+	VMOVUPS    384(SI), Z16
+	VMULPS     Z6, Z16, Z16
+	VMOVUPS    448(SI), Z17
+	VMULPS     Z6, Z17, Z17
+	VADDPS     Z4, Z5, Z18
+	VADDPS     Z2, Z3, Z19
+	VADDPS     Z19, Z18, Z18
+	VCMPPS     $0x03, Z18, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
+	VPANDD     Z14, Z5, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSRLD     $0x1c, Z5, Z19
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
 	VPANDD     Z14, Z4, Z19
 	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z12, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
 	VPADDD     Z11, Z20, Z21
 	VADDPS     Z21, Z19, Z19
 	VPSUBD     Z21, Z19, Z19
 	VPSRLD     $0x16, Z20, Z20
 	VPADDD     Z20, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
 	VPSRLD     $0x1c, Z4, Z20
-	VPTERNLOGD $0xf8, Z9, Z20, Z19
-	VPANDD     Z14, Z3, Z20
-	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
-	VPADDD     Z11, Z21, Z22
-	VADDPS     Z22, Z20, Z20
-	VPSUBD     Z22, Z20, Z20
-	VPSRLD     $0x16, Z21, Z21
-	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
-	VPSRLD     $0x1c, Z3, Z21
-	VPTERNLOGD $0xf8, Z9, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x16, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x1c, Z3, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
 	VPANDD     Z14, Z2, Z20
 	VPMINUD    Z15, Z20, Z20
-	VPANDD     Z12, Z20, Z21
-	VPMAXUD    Z13, Z21, Z21
+	VPANDD     Z13, Z20, Z21
+	VPSUBUSW   Z12, Z21, Z21
 	VPADDD     Z11, Z21, Z22
 	VADDPS     Z22, Z20, Z20
 	VPSUBD     Z22, Z20, Z20
 	VPSRLD     $0x16, Z21, Z21
 	VPADDD     Z21, Z20, Z20
-	VPSUBD     Z10, Z20, Z20
 	VPSRLD     $0x1c, Z2, Z21
-	VPTERNLOGD $0xf8, Z9, Z21, Z20
-	VPANDD     Z14, Z1, Z21
-	VPMINUD    Z15, Z21, Z21
-	VPANDD     Z12, Z21, Z22
-	VPMAXUD    Z13, Z22, Z22
-	VPADDD     Z11, Z22, Z23
-	VADDPS     Z23, Z21, Z21
-	VPSUBD     Z23, Z21, Z21
-	VPSRLD     $0x16, Z22, Z22
-	VPADDD     Z22, Z21, Z21
-	VPSUBD     Z10, Z21, Z21
-	VPSRLD     $0x1c, Z1, Z22
-	VPTERNLOGD $0xf8, Z9, Z22, Z21
-	VPACKSSDW  Z21, Z20, Z20
-	VPACKUSWB  Z20, Z19, Z19
-	VPERMD     Z19, Z8, Z19
-	VPANDD     Z7, Z19, Z20
-	VPMADDUBSW Z6, Z20, Z20
-	VPMOVWB    Z20, Y20
-	VMOVUPS    Y20, (DI)
-	VMOVAPS    Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKUSWB  Z19, Z18, Z18
+	VPERMD     Z18, Z9, Z18
+	VPANDD     Z8, Z18, Z19
+	VPMADDUBSW Z7, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (DI)
+	VMOVAPS    Z0, Z5
+	VMOVAPS    Z1, Z4
 	VMOVAPS    Z16, Z3
 	VMOVAPS    Z17, Z2
-	VMOVAPS    Z18, Z1
 	ADDQ       $+32, DI
 	ADDQ       $+256, SI
 	SUBQ       $+64, BX
@@ -11798,73 +11428,69 @@ groupahead:
 
 grouploop:
 	VMOVUPS    (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z5, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z5, Z2, Z2
+	VMULPS     Z6, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z5, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -11882,85 +11508,81 @@ grouptail:
 	BZHIQ      BX, AX, AX
 	KMOVQ      AX, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z1
-	VMULPS     Z5, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z2
-	VMULPS     Z5, Z2, Z2
+	VMULPS     Z6, Z2, Z2
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z3
-	VMULPS     Z5, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        grouptailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z1, Z1
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        grouptailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z2, Z2
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -11995,89 +11617,85 @@ short2:
 	CMPQ        R8, $+8
 	JLT         short2loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z4
+	VMULPS.BCST (DX), Z0, Z5
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VMULPS.BCST 4(DX), Z0, Z4
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z2
+	VMULPS.BCST 4(DX), Z0, Z3
 
 short2ahead:
 	VMOVUPS     256(SI), Z0
 	VMULPS.BCST 8(DX), Z0, Z0
 	VMOVUPS     320(SI), Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z16
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
 	VMULPS.BCST 12(DX), Z16, Z16
-	VMOVUPS     448(SI), Z17
-	VMULPS.BCST 12(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x1c, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
 	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
 	VPADDD      Z11, Z19, Z20
 	VADDPS      Z20, Z18, Z18
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x16, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
 	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x1c, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
 	VPANDD      Z14, Z3, Z19
 	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
 	VPADDD      Z11, Z20, Z21
 	VADDPS      Z21, Z19, Z19
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
 	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z12, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z9, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z8, Z18
-	VPANDD      Z7, Z18, Z19
-	VPMADDUBSW  Z6, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z9, Z17
+	VPANDD      Z8, Z17, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+8, DX
 	ADDQ        $+32, DI
 	ADDQ        $+256, SI
@@ -12102,58 +11720,54 @@ short2loop:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12183,89 +11797,85 @@ short4:
 	CMPQ        R8, $+16
 	JLT         short4loop
 	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z5
+	VMULPS.BCST (DX), Z0, Z6
 	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
+	VMULPS.BCST 4(DX), Z0, Z5
 	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z3
+	VMULPS.BCST 8(DX), Z0, Z4
 	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z2
+	VMULPS.BCST 12(DX), Z0, Z3
 
 short4ahead:
 	VMOVUPS     256(SI), Z0
 	VMULPS.BCST 16(DX), Z0, Z0
 	VMOVUPS     320(SI), Z1
 	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z16
-	VMULPS.BCST 24(DX), Z16, Z16
-	VMOVUPS     448(SI), Z17
-	VMULPS.BCST 28(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VMOVUPS     384(SI), Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VMOVUPS     448(SI), Z16
+	VMULPS.BCST 28(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x1c, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
 	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z12, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
 	VPADDD      Z11, Z19, Z20
 	VADDPS      Z20, Z18, Z18
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x16, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
 	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x1c, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
 	VPANDD      Z14, Z3, Z19
 	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z12, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
 	VPADDD      Z11, Z20, Z21
 	VADDPS      Z21, Z19, Z19
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
 	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z9, Z20, Z19
-	VPANDD      Z14, Z2, Z20
-	VPMINUD     Z15, Z20, Z20
-	VPANDD      Z12, Z20, Z21
-	VPMAXUD     Z13, Z21, Z21
-	VPADDD      Z11, Z21, Z22
-	VADDPS      Z22, Z20, Z20
-	VPSUBD      Z22, Z20, Z20
-	VPSRLD      $0x16, Z21, Z21
-	VPADDD      Z21, Z20, Z20
-	VPSUBD      Z10, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
-	VPTERNLOGD  $0xf8, Z9, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z8, Z18
-	VPANDD      Z7, Z18, Z19
-	VPMADDUBSW  Z6, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z9, Z17
+	VPANDD      Z8, Z17, Z18
+	VPMADDUBSW  Z7, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
 	ADDQ        $+16, DX
 	ADDQ        $+32, DI
 	ADDQ        $+256, SI
@@ -12290,58 +11900,54 @@ short4loop:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -12388,58 +11994,54 @@ laneloop:
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
 	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -12480,67 +12082,63 @@ lanetail:
 	JNE        lanetailrare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	CMPQ       BX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	CMPQ       BX, $+33
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
 	CMPQ       BX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z3, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
+	VPANDD     Z13, Z2, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z2
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -12568,73 +12166,69 @@ groupstream:
 	PREFETCHT0 128(SI)(CX*1)
 	PREFETCHT0 192(SI)(CX*1)
 	VMOVUPS    (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VMOVUPS    64(SI), Z1
-	VMULPS     Z5, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	VMOVUPS    128(SI), Z2
-	VMULPS     Z5, Z2, Z2
+	VMULPS     Z6, Z2, Z2
 	VMOVUPS    192(SI), Z3
-	VMULPS     Z5, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z16
-	VADDPS     Z16, Z4, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z12, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
 	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VPANDD     Z7, Z4, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -12646,170 +12240,162 @@ groupstream:
 
 grouprare:
 	VMOVUPS    (SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
 
 grouptailrare:
 	VMOVUPS.Z  (SI), K7, Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       BX, $+17
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       BX, $+33
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       BX, $+49
 	JLT        grouptailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VMULPS     Z5, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z4, Z4
-	VPSUBD     Z17, Z4, Z4
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -12840,58 +12426,54 @@ short2stream:
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+8, DX
@@ -12907,76 +12489,72 @@ short2rare:
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VMOVUPS     64(SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VMOVUPS     128(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VMOVUPS     192(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z8, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z1, Z9, Z1
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -13002,58 +12580,54 @@ short4stream:
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
 	VPSRLD      $0x16, Z5, Z5
 	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
 	VPADDD      Z11, Z1, Z5
 	VADDPS      Z5, Z0, Z0
 	VPSUBD      Z5, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
 	VPANDD      Z14, Z3, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z5
 	VADDPS      Z5, Z1, Z1
 	VPSUBD      Z5, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z8, Z4
-	VPANDD      Z7, Z4, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+16, DX
@@ -13069,76 +12643,72 @@ short4rare:
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z2
-	VPMAXUD     Z13, Z2, Z2
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
 	VPADDD      Z11, Z2, Z3
 	VADDPS      Z3, Z1, Z1
 	VPSUBD      Z3, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VMOVUPS     64(SI), Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
 	VMOVUPS     128(SI), Z0
 	VMULPS.BCST 8(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
 	VPADDD      Z11, Z3, Z4
 	VADDPS      Z4, Z2, Z2
 	VPSUBD      Z4, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VMOVUPS     192(SI), Z0
 	VMULPS.BCST 12(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPSUBUSW    Z12, Z4, Z4
 	VPADDD      Z11, Z4, Z5
 	VADDPS      Z5, Z3, Z3
 	VPSUBD      Z5, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
-	VPSUBD      Z10, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z8, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
+	VPERMD      Z1, Z9, Z1
+	VPANDD      Z8, Z1, Z0
+	VPMADDUBSW  Z7, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
@@ -13149,79 +12719,75 @@ lanerare:
 	VMULPS     Z1, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMOVUPS    64(SI), Z0
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
 	VMOVUPS    128(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMOVUPS    192(SI), Z0
 	VMOVUPS    192(DX), Z3
 	VMULPS     Z3, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -13232,19 +12798,18 @@ lanetailrare:
 	VMULPS     Z1, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z12, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
 	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       BX, $+17
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
@@ -13253,19 +12818,18 @@ lanetailrare:
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z12, Z2, Z3
-	VPMAXUD    Z13, Z3, Z3
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
 	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       BX, $+33
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
@@ -13274,19 +12838,18 @@ lanetailrare:
 	VMULPS     Z3, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z12, Z3, Z4
-	VPMAXUD    Z13, Z4, Z4
+	VPANDD     Z13, Z3, Z4
+	VPSUBUSW   Z12, Z4, Z4
 	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       BX, $+49
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
@@ -13295,28 +12858,27 @@ lanetailrare:
 	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z12, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z8, Z1
-	VPANDD     Z7, Z1, Z0
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
@@ -13327,36 +12889,34 @@ lanetailrarenarrow:
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+4(SB)/4, $0x3c800000
-DATA constantsAVX512<>+8(SB)/4, $0x7f800000
-DATA constantsAVX512<>+12(SB)/4, $0x0a000000
-DATA constantsAVX512<>+16(SB)/4, $0x000003c8
-DATA constantsAVX512<>+20(SB)/4, $0x00000080
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000004
-DATA constantsAVX512<>+32(SB)/4, $0x00000008
-DATA constantsAVX512<>+36(SB)/4, $0x0000000c
-DATA constantsAVX512<>+40(SB)/4, $0x00000001
-DATA constantsAVX512<>+44(SB)/4, $0x00000005
-DATA constantsAVX512<>+48(SB)/4, $0x00000009
-DATA constantsAVX512<>+52(SB)/4, $0x0000000d
-DATA constantsAVX512<>+56(SB)/4, $0x00000002
-DATA constantsAVX512<>+60(SB)/4, $0x00000006
-DATA constantsAVX512<>+64(SB)/4, $0x0000000a
-DATA constantsAVX512<>+68(SB)/4, $0x0000000e
-DATA constantsAVX512<>+72(SB)/4, $0x00000003
-DATA constantsAVX512<>+76(SB)/4, $0x00000007
-DATA constantsAVX512<>+80(SB)/4, $0x0000000b
-DATA constantsAVX512<>+84(SB)/4, $0x0000000f
-DATA constantsAVX512<>+88(SB)/4, $0x0000007f
-DATA constantsAVX512<>+92(SB)/4, $0x38800000
-DATA constantsAVX512<>+96(SB)/4, $0x0a800000
-DATA constantsAVX512<>+100(SB)/4, $0x000001c4
-DATA constantsAVX512<>+104(SB)/4, $0x3f800000
-DATA constantsAVX512<>+108(SB)/4, $0x0b000000
-DATA constantsAVX512<>+112(SB)/4, $0x000003c0
-DATA constantsAVX512<>+116(SB)/4, $0x000000fe
-DATA constantsAVX512<>+120(SB)/4, $0x00000008
-DATA constantsAVX512<>+124(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+128(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX512<>+4(SB)/4, $0x7f800000
+DATA constantsAVX512<>+8(SB)/4, $0x3c800000
+DATA constantsAVX512<>+12(SB)/4, $0x46800000
+DATA constantsAVX512<>+16(SB)/4, $0x00000080
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x00000004
+DATA constantsAVX512<>+28(SB)/4, $0x00000008
+DATA constantsAVX512<>+32(SB)/4, $0x0000000c
+DATA constantsAVX512<>+36(SB)/4, $0x00000001
+DATA constantsAVX512<>+40(SB)/4, $0x00000005
+DATA constantsAVX512<>+44(SB)/4, $0x00000009
+DATA constantsAVX512<>+48(SB)/4, $0x0000000d
+DATA constantsAVX512<>+52(SB)/4, $0x00000002
+DATA constantsAVX512<>+56(SB)/4, $0x00000006
+DATA constantsAVX512<>+60(SB)/4, $0x0000000a
+DATA constantsAVX512<>+64(SB)/4, $0x0000000e
+DATA constantsAVX512<>+68(SB)/4, $0x00000003
+DATA constantsAVX512<>+72(SB)/4, $0x00000007
+DATA constantsAVX512<>+76(SB)/4, $0x0000000b
+DATA constantsAVX512<>+80(SB)/4, $0x0000000f
+DATA constantsAVX512<>+84(SB)/4, $0x0000007f
+DATA constantsAVX512<>+88(SB)/4, $0x38800000
+DATA constantsAVX512<>+92(SB)/4, $0x43000000
+DATA constantsAVX512<>+96(SB)/4, $0x3f800000
+DATA constantsAVX512<>+100(SB)/4, $0x0b000000
+DATA constantsAVX512<>+104(SB)/4, $0x000003c0
+DATA constantsAVX512<>+108(SB)/4, $0x4a800000
+DATA constantsAVX512<>+112(SB)/4, $0x00000008
+DATA constantsAVX512<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+120(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $124
