@@ -33,15 +33,22 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -154,8 +161,8 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -242,13 +249,155 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z0, Z0
+	VPSUBD       Z16, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPADDD       Z11, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -348,15 +497,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1126,10 +1286,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1207,6 +1367,112 @@ grouprare:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -1299,6 +1565,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1847,14 +2123,21 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1947,8 +2230,8 @@ groupahead:
 	VMOVAPS    Z16, Z3
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -2027,95 +2310,226 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z7, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z7, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z7, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -2125,14 +2539,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2803,10 +3228,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -2884,6 +3309,98 @@ grouprare:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -2976,6 +3493,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -3501,15 +4027,22 @@ TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3622,8 +4155,8 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3710,13 +4243,155 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z7, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z7, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z7, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z7, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z0, Z0
+	VPSUBD       Z16, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPADDD       Z11, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -3816,15 +4491,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4594,10 +5280,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -4675,6 +5361,112 @@ grouprare:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -4767,6 +5559,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -5315,14 +6117,21 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5415,8 +6224,8 @@ groupahead:
 	VMOVAPS    Z16, Z3
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -5495,95 +6304,226 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z7, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z7, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z7, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -5593,14 +6533,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6271,10 +7222,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -6352,6 +7303,98 @@ grouprare:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -6444,6 +7487,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -6970,15 +8022,22 @@ TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -7091,8 +8150,8 @@ groupahead:
 	VMOVAPS      Z19, Z1
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7179,13 +8238,155 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z8, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -7285,15 +8486,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8063,10 +9275,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -8144,6 +9356,112 @@ grouprare:
 	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -8236,6 +9554,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z7, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -8785,14 +10113,21 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8885,8 +10220,8 @@ groupahead:
 	VMOVAPS    Z17, Z2
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -8965,95 +10300,226 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z6, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z6, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z11, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z6, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z11, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z2, Z2
-	VSUBPS      Z5, Z2, Z2
-	VPSRLD      $0x14, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPMAXSD     Z9, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z6, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z8, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -9063,14 +10529,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9741,10 +11218,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -9822,6 +11299,98 @@ grouprare:
 	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -9914,6 +11483,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z7, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -10441,15 +12019,22 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
@@ -10565,8 +12150,8 @@ groupahead:
 	VMOVAPS      Z20, Z0
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10656,13 +12241,158 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z4, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z16, Z3, Z17
+	VADDPS       Z17, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VPSUBD       Z18, Z0, Z0
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z1, Z1
+	VPSUBD       Z18, Z1, Z1
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z1
+	VPANDD       Z14, Z16, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPADDD       Z11, Z3, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z9, Z16, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z8, Z0
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -10771,17 +12501,28 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11578,10 +13319,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -11665,6 +13406,112 @@ grouprare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -11769,6 +13616,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -12355,14 +14212,21 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12458,8 +14322,8 @@ groupahead:
 	VMOVAPS    Z18, Z1
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -12541,95 +14405,229 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z5, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z5, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z5, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z5, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z16
+	VADDPS     Z16, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z4, Z4
+	VPSUBD     Z17, Z4, Z4
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z5, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z5, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z5, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z5, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z12, Z4, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z12, Z0, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z0, Z0
-	VPSUBD      Z17, Z0, Z0
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z12, Z1, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z1, Z1
-	VPSUBD      Z17, Z1, Z1
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z9, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z12, Z2, Z16
-	VPMAXUD     Z13, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z2, Z2
-	VPSUBD      Z17, Z2, Z2
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z9, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z5, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z16
+	VADDPS       Z16, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z12, Z0, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z12, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
@@ -12648,16 +14646,27 @@ grouptailnarrow:
 	VMOVDQU8   Y0, K6, (DI)
 
 grouptailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13355,10 +15364,10 @@ groupstream:
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -13442,6 +15451,98 @@ grouprare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z5
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -13546,6 +15647,15 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)

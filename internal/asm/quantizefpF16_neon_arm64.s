@@ -34,11 +34,17 @@ TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -130,11 +136,153 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -271,11 +419,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -662,6 +818,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -750,6 +1044,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -957,10 +1260,16 @@ TEXT ·QuantizeFpPowerOfTwoE4M3F16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1040,11 +1349,138 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $20, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1169,10 +1605,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -1501,6 +1945,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1589,6 +2141,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1797,11 +2357,17 @@ TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1893,11 +2459,153 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2034,11 +2742,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2425,6 +3141,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2513,6 +3367,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2720,10 +3583,16 @@ TEXT ·QuantizeFpPowerOfTwoE5M2F16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2803,11 +3672,138 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $21, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2932,10 +3928,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -3264,6 +4268,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3352,6 +4464,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3561,11 +4681,17 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V6.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3657,11 +4783,153 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V6.S4, V2.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V6.S4, V4.S4, V3.S4
+	VFMLS V7.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V8.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -3798,11 +5066,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4189,6 +5465,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V31.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V6.B16, V31.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V6.B16, V31.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V6.B16, V31.B16, V5.B16
+	VMOV V5.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4277,6 +5691,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4485,10 +5908,16 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V7.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V7.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4568,11 +5997,138 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4697,10 +6253,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -5029,6 +6593,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5117,6 +6789,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5325,11 +7005,17 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
-	VLD1R (R3), [V7.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5424,11 +7110,156 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -5579,11 +7410,19 @@ piece7:
 piece8:
 	ADD R4>>1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -5992,6 +7831,144 @@ grouprare:
 	VSLI $4, V3.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6085,6 +8062,15 @@ grouptailrarenarrow:
 	VSLI $4, V3.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6302,10 +8288,16 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V8.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6388,11 +8380,141 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $22, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6531,10 +8653,18 @@ piece7:
 piece8:
 	ADD R3>>1, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -6885,6 +9015,114 @@ grouprare:
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6978,6 +9216,14 @@ grouptailrarenarrow:
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
