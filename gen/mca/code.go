@@ -62,7 +62,7 @@ var (
 	dumpLine = regexp.MustCompile(`^\t0x[0-9a-f]+ ((?:[0-9a-f]{2} )+)`)
 	jumpTo   = regexp.MustCompile(`(?:^|, )(\d+)$`) // a number without $ is a place
 	label    = regexp.MustCompile(`^(\w+):$`)
-	leaves   = regexp.MustCompile(`(tail|rare)$`)
+	leaves   = regexp.MustCompile(`(tail|rare|meet|done)$`)
 )
 
 // assemble finds a function in the list of what Go's assembler makes of a file.
@@ -131,7 +131,7 @@ func assemble(file, arch, name string) (*function, error) {
 }
 
 // follow collects the code of each instruction that one turn executes. A branch back is taken as often as the path says; one ahead is taken,
-// unless it leaves for a tail or for what is rare, as all do of a loop that looks ahead.
+// unless it leaves for a tail, for where groups meet, for what is rare or for the end, as all do of a loop that looks ahead.
 func (f *function) follow(p path) (code [][]byte, err error) {
 	place := map[string]int{}
 	index := map[int]int{}

@@ -35,7 +35,7 @@ type cpu struct{ name, says string }
 var targets = []target{
 	{"AVX2", "avx2_amd64", "amd64", "x86_64", 32, short, zens},
 	{"AVX512", "avx512_amd64", "amd64", "x86_64", 64, short, zens},
-	{"NEON", "neon_arm64", "arm64", "aarch64", 16, path{from: []string{"groups"}, inner: "grouploop", turns: 2},
+	{"NEON", "neon_arm64", "arm64", "aarch64", 16, path{from: []string{"groupbegin"}, inner: "grouploop", turns: 2},
 		[]cpu{{"apple-m1", "Apple M1"}, {"neoverse-v2", "Neoverse V2"}}},
 }
 

@@ -25,7 +25,7 @@ func TestKernels(t *testing.T) {
 			}
 			if last := code[len(code)-1]; target.arch == "amd64" && last[0]&0xf0 != 0x70 && !bytes.HasPrefix(last, []byte{0x0f}) {
 				t.Errorf("%s, %s: ends in % x, want a branch", k.name, target.suffix, last)
-			} else if target.arch == "arm64" && last[3]&0xfe != 0x54 && last[3]&0x7e != 0x34 {
+			} else if target.arch == "arm64" && last[3]&0xfe != 0x54 && last[3]&0x7e != 0x34 && last[3]&0xfc != 0x14 {
 				t.Errorf("%s, %s: ends in % x, want a branch", k.name, target.suffix, last)
 			}
 		}

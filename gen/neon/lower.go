@@ -173,7 +173,7 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		if s.Lanes() {
 			return m.load(s, n, slot, args, at)
 		}
-		return s.Op(plan.Vec, func(d int, _ []int) { m.LD1R(asm.S, asm.V(d), asm.R(at.Reg)) })
+		return s.Op(plan.Vec, func(d int, _ []int) { m.Spread(d, at) })
 	case ir.OpWord:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			m.LDRARG(asm.S, asm.V(d), n.Name, m.offsets[n.Name])

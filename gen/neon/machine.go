@@ -137,6 +137,10 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 		m.CBNZ(n, l)
 		return
 	}
+	if imm < 0 {
+		m.XADDI(r0, n, -imm)
+		n, imm = r0, 0
+	}
 	m.XCMPI(n, imm)
 	map[plan.Cond]func(string){plan.Less: m.BLT, plan.GreaterEqual: m.BGE, plan.Equal: m.BEQ, plan.NotEqual: m.BNE}[c](l)
 }
@@ -155,6 +159,11 @@ func (m *Machine) Jump(l string) { m.B(l) }
 
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.XMOV(asm.R(d), asm.R(s)) }
+
+// Add, Sub and Mul change d by s.
+func (m *Machine) Add(d, s plan.GPR) { m.XADD(asm.R(d), asm.R(d), asm.R(s)) }
+func (m *Machine) Sub(d, s plan.GPR) { m.XSUB(asm.R(d), asm.R(d), asm.R(s)) }
+func (m *Machine) Mul(d, s plan.GPR) { m.XMUL(asm.R(d), asm.R(d), asm.R(s)) }
 
 // AddImm adds a constant.
 func (m *Machine) AddImm(r plan.GPR, imm int) {

@@ -164,7 +164,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	for _, sh := range shapes {
-		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.after)...)
+		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.after, sh.values, sh.meet)...)
 	}
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
@@ -203,7 +203,29 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 		place(sh.after, pins)
 	}
+	if sh := pr.groups; ok && sh != nil && sh.meet != nil {
+		p.crowd.found = true
+		pins, enough := p.meetPins(pr, sh, callPins)
+		if !enough {
+			return nil, false
+		}
+		place(sh.values, pins)
+		place(sh.meet, pins)
+	}
 	return out, ok
+}
+
+// meetPins are those of the code where groups meet. Set apart, it leaves only
+// what it uses of the call's values, and all else is computed again behind it.
+func (p *planner) meetPins(pr *program, sh *shape, call map[V]int) (map[V]int, bool) {
+	pins := maps.Clone(call)
+	if p.crowd.apart {
+		clear(pins)
+		for _, v := range liveOut(pr.call, sh.values, sh.meet) {
+			pins[v] = call[v]
+		}
+	}
+	return pins, p.pin(liveOut(sh.values, sh.meet), pins)
 }
 
 // candidates for demotion: constants, words and parameters, the least used in a tile first.

@@ -10,15 +10,14 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, streams: Streams(k)}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
 		}
 	}
 	p.reach()
-	counts, err := p.assignPointers()
-	if err != nil {
+	if err := p.assignPointers(); err != nil {
 		return err
 	}
 	var pr *program
@@ -30,10 +29,14 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	for {
 		p.maxUsed = [classes]int{}
+		p.crowd.found = false
 		pr = p.build()
 		var ok bool
 		if alloc, ok = p.allocate(pr); ok {
 			break
+		}
+		if p.crowd.found && p.relieve() {
+			continue
 		}
 		if len(concessions) == 0 {
 			return p.fail("registers ran out")
@@ -41,18 +44,22 @@ func Generate(k *ir.Kernel, m Machine) error {
 		concessions[0]()
 		concessions = concessions[1:]
 	}
-	pp := &printer{planner: p, pr: pr, alloc: alloc, counts: counts}
+	pp := &printer{planner: p, pr: pr, alloc: alloc}
 	pp.function()
-	for _, more := range pp.behind {
+	for len(p.aside) > 0 {
+		more := p.aside[0]
+		p.aside = p.aside[1:]
 		more()
 	}
 	return nil
 }
 
-// counts are the general registers that hold numbers of elements.
-type counts struct{ groups, length, n GPR }
+// counts are the general registers that hold numbers of elements. In a row,
+// groups holds what the group at hand has left behind the tile, and
+// behind and table what groups and the first parameter's pointer were before it.
+type counts struct{ groups, length, n, behind, table GPR }
 
-func (p *planner) assignPointers() (counts, error) {
+func (p *planner) assignPointers() error {
 	p.ptr = map[string]GPR{}
 	regs := p.m.GPRs()
 	next := 0
@@ -73,19 +80,21 @@ func (p *planner) assignPointers() (counts, error) {
 	p.n = c.n
 	if p.k.Grouped() {
 		c.groups, c.length = take(), take()
+		if !p.k.Folds() {
+			c.behind, c.table = take(), take()
+		}
 	}
 	if next > len(regs) {
-		return c, p.fail("%d general registers wanted, there are %d", next, len(regs))
+		return p.fail("%d general registers wanted, there are %d", next, len(regs))
 	}
-	return c, nil
+	p.counts = c
+	return nil
 }
 
 type printer struct {
 	*planner
-	pr     *program
-	alloc  allocation
-	counts counts
-	behind []func() // prints what is out of the loops' way
+	pr    *program
+	alloc allocation
 }
 
 // tile prints a shape's body or tail; the rare way comes behind the function.
@@ -97,7 +106,7 @@ func (p *printer) tile(sh *shape, s *Seg) {
 	}
 	back := s.name + "back"
 	p.m.Label(back)
-	p.behind = append(p.behind, func() {
+	p.aside = append(p.aside, func() {
 		p.m.Label(s.RareLabel())
 		p.run(rare)
 		p.m.Jump(back)
@@ -105,7 +114,10 @@ func (p *printer) tile(sh *shape, s *Seg) {
 }
 
 func (p *printer) run(s *Seg) {
-	at := p.alloc[s]
+	s.print(p.alloc[s])
+}
+
+func (s *Seg) print(at assignment) {
 	for _, i := range s.insts {
 		d, u := make([]int, len(i.Defs)), make([]int, len(i.Uses))
 		for j, v := range i.Defs {
@@ -132,7 +144,7 @@ func (p *printer) function() {
 	}
 	p.run(p.pr.call)
 	if p.large() {
-		p.behind = append(p.behind, func() {
+		p.aside = append(p.aside, func() {
 			m.Label("fence")
 			m.Fence()
 			m.Ret()
@@ -155,7 +167,11 @@ func (p *printer) function() {
 	for _, sh := range p.pr.trees {
 		m.Branch(p.counts.length, Equal, sh.registers*m.Width(), sh.name)
 	}
-	p.groups()
+	if p.pr.groups.meet != nil {
+		p.row()
+	} else {
+		p.groups()
+	}
 	for _, sh := range p.pr.trees {
 		p.tree(sh)
 	}
@@ -220,7 +236,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	if streams {
 		head := sh.name + "stream"
 		m.BranchAbove("ahead", 1, head)
-		p.behind = append(p.behind, func() {
+		p.aside = append(p.aside, func() {
 			m.LoopHead(head)
 			for _, s := range p.streams {
 				if s.In {
@@ -329,7 +345,7 @@ func (p *printer) tail(sh *shape) {
 	}
 }
 
-func (p *printer) advanceParams(groups int) {
+func (p *planner) advanceParams(groups int) {
 	for _, q := range p.k.Params {
 		p.m.AddImm(p.ptr[q.Name], 4*groups)
 	}

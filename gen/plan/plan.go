@@ -1,7 +1,6 @@
 // Package plan turns a recorded formula into a function: it decides what is
 // computed once per call, per group and per element, in which order, in which
-// register, and in which of three loop shapes. It does so once for all
-// targets; a target is a Machine.
+// register, and in which loops. It does so once for all targets; a target is a Machine.
 package plan
 
 import (
@@ -35,6 +34,8 @@ type Inst struct {
 	Tied bool
 	// Emit prints it, given physical register numbers.
 	Emit func(d, u []int)
+	// optional, unless nil, tells in the end whether it is wanted.
+	optional func() bool
 }
 
 // Addr is where a stream's tile is: in memory behind a general register, or
@@ -95,6 +96,20 @@ type Machine interface {
 	Zero(s *Seg) V
 	Copy(d, v V) Inst
 
+	// Where groups meet, Spread prints the loading of a parameter into all lanes, MixParam
+	// that into the lanes behind the group's end, Mix the same of a register; W+behind is the
+	// first of these lanes, which MixMask has prepared. They may use registers that MixTemps made.
+	MixTemps(s *Seg) []V
+	MixMask(behind GPR, temps []int)
+	MixParam(d int, at Addr, temps []int)
+	Mix(d, v int, temps []int)
+	Spread(d int, at Addr)
+	Spill(v V, at Addr) Inst
+	Fill(v V, at Addr) Inst
+	SubBranch(r GPR, imm int, l string)         // r -= imm; jumps if it is negative then
+	BranchReach(a, b GPR, l string)             // jumps if a >= b
+	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
+
 	Begin(f *Func)
 	Comment(lines ...string)
 	GPRName(r GPR) string
@@ -105,6 +120,9 @@ type Machine interface {
 	Branch(r GPR, c Cond, imm int, l string)
 	Jump(l string)
 	Move(d, s GPR)
+	Add(d, s GPR)
+	Sub(d, s GPR)
+	Mul(d, s GPR)
 	AddImm(r GPR, imm int)
 	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
 	Ret()
@@ -176,21 +194,22 @@ func Streams(k *ir.Kernel) []*ir.Stream {
 
 // Seg is a straight run of instructions between two labels.
 type Seg struct {
-	insts  []Inst
-	p      *planner
-	vals   map[[2]int]V
-	up     *Seg // values computed before: of the group, of the call
-	lanes  bool
-	share  int // groups per tile
-	at     map[string]Addr
-	params map[V]Addr // where parameters of short groups are
-	name   string     // of the loop, for labels
-	rare   bool       // what is done instead of another segment
-	alarm  string     // where alarms go
-	second bool       // a tile's second half
-	next   int        // groups between those of the segment and those that the pointers are at
-	Tail   bool       // fewer elements than a tile are left
-	Fill   bool       // the missing ones must be values of the group
+	insts   []Inst
+	p       *planner
+	vals    map[[2]int]V
+	up      *Seg // values computed before: of the group, of the call
+	lanes   bool
+	share   int // groups per tile
+	at      map[string]Addr
+	params  map[V]Addr // where parameters of short groups are
+	name    string     // of the loop, for labels
+	rare    bool       // what is done instead of another segment
+	alarm   string     // where alarms go
+	second  bool       // a tile's second half
+	next    int        // groups between those of the segment and those that the pointers are at
+	mixture *mixture   // where groups meet
+	Tail    bool       // fewer elements than a tile are left
+	Fill    bool       // the missing ones must be values of the group
 }
 
 // RareLabel is where an alarm goes.
@@ -224,6 +243,9 @@ func (s *Seg) Param(v V) (Addr, bool) {
 
 // Lanes reports whether each element is a group of its own.
 func (s *Seg) Lanes() bool { return s.lanes }
+
+// Mixed reports whether a register may hold values of several groups.
+func (s *Seg) Mixed() bool { return s.lanes || s.mixture != nil }
 
 // New makes a virtual register.
 func (s *Seg) New(c Class) V {
@@ -269,6 +291,9 @@ type planner struct {
 	streams []*ir.Stream
 	ptr     map[string]GPR
 	n       GPR // elements left
+	counts  counts
+	crowd   crowd
+	aside   []func() // prints what is out of the loops' way
 	maxUsed [classes]int
 }
 
@@ -346,6 +371,9 @@ func (s *Seg) demand(n *ir.Node, slot int) V {
 		return s.demand(n.Args[0], slot)
 	}
 	level := s.p.k.Levels(s.lanes)[n.ID]
+	if s.mixture != nil && s.mixture.root(n) >= 0 {
+		return s.root(n, slot)
+	}
 	switch level {
 	case ir.PerCall:
 		slot = 0
@@ -433,11 +461,14 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 	skips := s.Tail && !s.p.k.Folds()
 	for _, n := range s.p.k.Nodes {
 		if early(n) && s.wants(n) {
+			for slot := 0; slot < 4 && s.mixture != nil; slot++ {
+				s.with(slot, func() { s.demand(n.Args[0], slot) })
+			}
 			s.emit(n, 0)
 		}
 	}
 	for slot := range 4 {
-		s.nodes(4, slot, accs)
+		s.with(slot, func() { s.nodes(4, slot, accs) })
 		switch {
 		case skips && slot < 3:
 			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Branch(s.p.n, Less, s.p.m.Width()*(slot+1)+1, s.name+"narrow") }})
@@ -515,6 +546,8 @@ type shape struct {
 	lanes      bool
 	group      *Seg
 	body, tail *Seg
+	values     *Seg          // of a group, for meet
+	meet       *Seg          // a tile in which groups meet
 	rare       map[*Seg]*Seg // what is done instead of body or tail
 	first      *Seg          // the first half of a tile, up to what an alarm looks at
 	ahead      *Seg          // the first half of the next tile and the second half of this one
@@ -547,6 +580,12 @@ func (p *planner) build() *program {
 		if p.m.Staged(a.Mem) {
 			pr.stage[a.Name] = Addr{Stack: true, Disp: pr.frame}
 			pr.frame += max(16, 4*p.m.Width()*a.Mem.Bits()/8)
+		}
+	}
+	for _, n := range p.k.Nodes {
+		if _, ok := p.crowd.spilled[n.ID]; ok {
+			p.crowd.spilled[n.ID] = Addr{Stack: true, Disp: pr.frame}
+			pr.frame += 16 * p.m.Width()
 		}
 	}
 	if !p.k.Grouped() {
@@ -629,6 +668,9 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 			staged[name] = a
 		}
 		sh.tail = tile(sh.name+"tail", staged, true)
+		if !lanes && !p.k.Folds() {
+			sh.meet = p.meeting(pr, sh, direct)
+		}
 	}
 	if len(p.between) > 0 && !lanes && p.m.Ahead() {
 		p.pipeline(pr, sh, direct)

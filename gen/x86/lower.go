@@ -383,7 +383,7 @@ func (m *Machine) alarmCode(s *plan.Seg, or []plan.V, ones plan.V, at plan.Addr)
 		lo, hi = join(or[0], or[1]), join(or[2], or[3])
 	}
 	masked := m.wide && s.Tail && !at.Stack
-	if masked || m.wide && s.Lanes() && lo != hi {
+	if masked || m.wide && s.Mixed() && lo != hi {
 		b := s.OpApart(plan.Vec, func(d int, u []int) {
 			if masked {
 				m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))

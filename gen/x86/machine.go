@@ -287,6 +287,11 @@ func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.i("MOVQ", gprs[s], gprs[d]) }
 
+// Add, Sub and Mul change d by s.
+func (m *Machine) Add(d, s plan.GPR) { m.i("ADDQ", gprs[s], gprs[d]) }
+func (m *Machine) Sub(d, s plan.GPR) { m.i("SUBQ", gprs[s], gprs[d]) }
+func (m *Machine) Mul(d, s plan.GPR) { m.i("IMULQ", gprs[s], gprs[d]) }
+
 // AddImm adds a constant.
 func (m *Machine) AddImm(r plan.GPR, imm int) {
 	if imm < 0 {

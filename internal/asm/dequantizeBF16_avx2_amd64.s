@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -25,12 +25,19 @@ TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -76,26 +83,126 @@ grouploop:
 	VMOVUPS     Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	SUBQ        $+8, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	SUBQ        $+8, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+32
+	JLT         grouptail
+	CMPQ        R8, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -229,14 +336,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -673,10 +791,127 @@ groupstream:
 	VMOVNTPS    Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -738,7 +973,7 @@ TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -754,14 +989,21 @@ TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -811,26 +1053,135 @@ grouploop:
 	VMOVUPS     Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y14, Y11, Y0
+	SUBQ        $+8, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y14, Y11, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y14, Y11, Y0
+	SUBQ        $+8, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y14, Y11, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+32
+	JLT         grouptail
+	CMPQ        R9, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -968,15 +1319,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1535,10 +1897,155 @@ groupstream:
 	VMOVNTPS    Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1609,7 +2116,7 @@ TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1626,15 +2133,22 @@ TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1688,26 +2202,141 @@ grouploop:
 	VMOVUPS   Y2, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	SUBQ      $+8, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	SUBQ      $+8, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+32
+	JLT       grouptail
+	CMPQ      R9, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -1849,15 +2478,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2442,10 +3082,162 @@ groupstream:
 	VMOVNTPS   Y2, 32(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS (BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2522,7 +3314,7 @@ TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2537,12 +3329,19 @@ TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2588,26 +3387,126 @@ grouploop:
 	VMOVUPS     Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	SUBQ        $+8, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y14, Y12, Y0
+	SUBQ        $+8, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y14, Y12, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+32
+	JLT         grouptail
+	CMPQ        R8, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2741,14 +3640,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3185,10 +4095,127 @@ groupstream:
 	VMOVNTPS    Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3250,7 +4277,7 @@ TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3266,14 +4293,21 @@ TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3323,26 +4357,135 @@ grouploop:
 	VMOVUPS     Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y14, Y11, Y0
+	SUBQ        $+8, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y14, Y11, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y14, Y11, Y0
+	SUBQ        $+8, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y14, Y11, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+32
+	JLT         grouptail
+	CMPQ        R9, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3480,15 +4623,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4047,10 +5201,155 @@ groupstream:
 	VMOVNTPS    Y2, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4121,7 +5420,7 @@ TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4138,15 +5437,22 @@ TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS (BX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4200,26 +5506,141 @@ grouploop:
 	VMOVUPS   Y2, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	SUBQ      $+8, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD 8(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y11, Y0, Y0
+	SUBQ      $+8, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD 24(SI), Y1
+	VCVTDQ2PS Y1, Y1
+	VSUBPS    Y14, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VADDPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+32
+	JLT       grouptail
+	CMPQ      R9, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -4361,15 +5782,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4954,10 +6386,162 @@ groupstream:
 	VMOVNTPS   Y2, 32(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS (BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5034,7 +6618,7 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y10 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5043,9 +6627,9 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
 	VXORPS       Y14, Y14, Y14
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VMOVUPS      constantsAVX2<>+44(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -5055,12 +6639,19 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5118,23 +6709,135 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -5284,16 +6987,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5779,10 +7493,127 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5856,7 +7687,7 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 zeroPoint, Y9 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5866,9 +7697,9 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
 	VXORPS       Y14, Y14, Y14
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VMOVUPS      constantsAVX2<>+44(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -5878,14 +7709,21 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y9
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5947,23 +7785,144 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -6117,17 +8076,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6735,10 +8705,155 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y5, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y10
+	VMOVAPS      Y6, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y10, Y10
+	VBLENDVPS    Y1, Y6, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	VMOVAPS      Y3, Y10
+	VMOVAPS      Y5, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y5, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y10
+	VMOVAPS      Y6, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y10, Y10
+	VBLENDVPS    Y1, Y6, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6821,7 +8936,7 @@ TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 minval, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -6832,9 +8947,9 @@ TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
 	VCVTDQ2PS    Y1, Y14
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VMOVUPS      constantsAVX2<>+44(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -6844,15 +8959,22 @@ TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
 	VBROADCASTSS (BX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6918,23 +9040,150 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7092,17 +9341,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7736,10 +9996,162 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y5, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y10
+	VMOVAPS      Y6, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y10, Y10
+	VBLENDVPS    Y1, Y6, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS (BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	VMOVAPS      Y4, Y10
+	VMOVAPS      Y5, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y5, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y10
+	VMOVAPS      Y6, Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y10, Y10
+	VBLENDVPS    Y1, Y6, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7828,19 +10240,19 @@ TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 12
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VMOVUPS      constantsAVX2<>+76(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+76(SB), Y12
-	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VMOVUPS      constantsAVX2<>+108(SB), Y12
+	VMOVUPS      constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -7850,12 +10262,19 @@ TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7905,22 +10324,126 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -8062,16 +10585,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8524,10 +11058,127 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y9
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y9, Y9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y9
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y9
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y9, Y9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8593,7 +11244,7 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 zeroPoint, Y8 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -8601,12 +11252,12 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VMOVUPS      constantsAVX2<>+76(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+76(SB), Y12
-	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VMOVUPS      constantsAVX2<>+108(SB), Y12
+	VMOVUPS      constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -8616,14 +11267,21 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8677,22 +11335,135 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -8838,17 +11609,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9423,10 +12205,155 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y5, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y9
+	VMOVAPS      Y6, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y9, Y9
+	VBLENDVPS    Y1, Y6, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	VMOVAPS      Y3, Y9
+	VMOVAPS      Y5, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y5, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	VMOVAPS      Y4, Y9
+	VMOVAPS      Y6, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y9, Y9
+	VBLENDVPS    Y1, Y6, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -9501,7 +12428,7 @@ TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 minval, Y1 Ordered, Y8 Select
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -9510,12 +12437,12 @@ TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VMOVUPS      constantsAVX2<>+76(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+76(SB), Y12
-	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VMOVUPS      constantsAVX2<>+108(SB), Y12
+	VMOVUPS      constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -9525,15 +12452,22 @@ TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
 	VBROADCASTSS (BX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y8
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -9591,22 +12525,141 @@ grouploop:
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -9756,17 +12809,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10367,10 +13431,162 @@ groupstream:
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y5, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y9
+	VMOVAPS      Y6, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y9, Y9
+	VBLENDVPS    Y1, Y6, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS (BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	VMOVAPS      Y4, Y9
+	VMOVAPS      Y5, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VBROADCASTSS 4(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y5, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS (BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y5, Y9
+	VMOVAPS      Y6, Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VBROADCASTSS 4(BX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y9, Y9
+	VBLENDVPS    Y1, Y6, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -10447,37 +13663,45 @@ short2stream:
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+4(SB)/4, $0x00007fff
-DATA constantsAVX2<>+8(SB)/4, $0x0000000f
-DATA constantsAVX2<>+12(SB)/4, $0x0000001c
-DATA constantsAVX2<>+16(SB)/4, $0x00000018
-DATA constantsAVX2<>+20(SB)/4, $0x00000014
-DATA constantsAVX2<>+24(SB)/4, $0x00000010
-DATA constantsAVX2<>+28(SB)/4, $0x0000000c
-DATA constantsAVX2<>+32(SB)/4, $0x00000008
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000000
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000000
-DATA constantsAVX2<>+64(SB)/4, $0x00000001
-DATA constantsAVX2<>+68(SB)/4, $0x00000002
-DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+8(SB)/4, $0x00000000
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x00000002
+DATA constantsAVX2<>+20(SB)/4, $0x00000003
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000005
+DATA constantsAVX2<>+32(SB)/4, $0x00000006
+DATA constantsAVX2<>+36(SB)/4, $0x00000007
+DATA constantsAVX2<>+40(SB)/4, $0x0000000f
+DATA constantsAVX2<>+44(SB)/4, $0x0000001c
+DATA constantsAVX2<>+48(SB)/4, $0x00000018
+DATA constantsAVX2<>+52(SB)/4, $0x00000014
+DATA constantsAVX2<>+56(SB)/4, $0x00000010
+DATA constantsAVX2<>+60(SB)/4, $0x0000000c
+DATA constantsAVX2<>+64(SB)/4, $0x00000008
+DATA constantsAVX2<>+68(SB)/4, $0x00000004
+DATA constantsAVX2<>+72(SB)/4, $0x00000000
 DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
-DATA constantsAVX2<>+84(SB)/4, $0x00000004
-DATA constantsAVX2<>+88(SB)/4, $0x00000006
-DATA constantsAVX2<>+92(SB)/4, $0x00000008
-DATA constantsAVX2<>+96(SB)/4, $0x0000000a
-DATA constantsAVX2<>+100(SB)/4, $0x0000000c
-DATA constantsAVX2<>+104(SB)/4, $0x0000000e
-DATA constantsAVX2<>+108(SB)/4, $0x00000010
-DATA constantsAVX2<>+112(SB)/4, $0x00000012
-DATA constantsAVX2<>+116(SB)/4, $0x00000014
-DATA constantsAVX2<>+120(SB)/4, $0x00000016
-DATA constantsAVX2<>+124(SB)/4, $0x00000018
-DATA constantsAVX2<>+128(SB)/4, $0x0000001a
-DATA constantsAVX2<>+132(SB)/4, $0x0000001c
-DATA constantsAVX2<>+136(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+DATA constantsAVX2<>+80(SB)/4, $0x00000001
+DATA constantsAVX2<>+84(SB)/4, $0x00000002
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000000
+DATA constantsAVX2<>+96(SB)/4, $0x00000001
+DATA constantsAVX2<>+100(SB)/4, $0x00000002
+DATA constantsAVX2<>+104(SB)/4, $0x00000003
+DATA constantsAVX2<>+108(SB)/4, $0x00000000
+DATA constantsAVX2<>+112(SB)/4, $0x00000002
+DATA constantsAVX2<>+116(SB)/4, $0x00000004
+DATA constantsAVX2<>+120(SB)/4, $0x00000006
+DATA constantsAVX2<>+124(SB)/4, $0x00000008
+DATA constantsAVX2<>+128(SB)/4, $0x0000000a
+DATA constantsAVX2<>+132(SB)/4, $0x0000000c
+DATA constantsAVX2<>+136(SB)/4, $0x0000000e
+DATA constantsAVX2<>+140(SB)/4, $0x00000010
+DATA constantsAVX2<>+144(SB)/4, $0x00000012
+DATA constantsAVX2<>+148(SB)/4, $0x00000014
+DATA constantsAVX2<>+152(SB)/4, $0x00000016
+DATA constantsAVX2<>+156(SB)/4, $0x00000018
+DATA constantsAVX2<>+160(SB)/4, $0x0000001a
+DATA constantsAVX2<>+164(SB)/4, $0x0000001c
+DATA constantsAVX2<>+168(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $172

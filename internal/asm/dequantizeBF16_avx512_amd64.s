@@ -30,12 +30,19 @@ TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -71,37 +78,127 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z14, Z9, Z0
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z1
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z14, Z9, Z1
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z14, Z9, Z2
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z14, Z9, Z3
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -123,12 +220,23 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(BX*2), DI
 	LEAQ      (SI)(BX*1), SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -413,10 +521,123 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -539,14 +760,21 @@ TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z8
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -586,41 +814,140 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z1
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z8, Z2, Z2
-	VFMADD213PS Z14, Z9, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z8, Z3, Z3
-	VFMADD213PS Z14, Z9, Z3
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z8, Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -642,13 +969,24 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(R8*2), DI
 	LEAQ      (SI)(R8*1), SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -984,10 +1322,151 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1133,15 +1612,22 @@ TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z8
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1185,45 +1671,150 @@ grouploop:
 	VMOVUPS   Z0, 64(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+64, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD 16(SI), Z1
+	VCVTDQ2PS Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    Z8, Z1, Z1
+	VPTESTMD  Z12, Z0, K1
+	VPADDD    Z13, Z0, Z0
+	VPADDD    Z11, Z0, K1, Z0
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPERMT2W  Z1, Z10, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD 48(SI), Z1
+	VCVTDQ2PS Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    Z8, Z1, Z1
+	VPTESTMD  Z12, Z0, K1
+	VPADDD    Z13, Z0, Z0
+	VPADDD    Z11, Z0, K1, Z0
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPERMT2W  Z1, Z10, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+64, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z14, Z2, Z2
-	VMULPS      Z9, Z2, Z2
-	VADDPS      Z8, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z14, Z3, Z3
-	VMULPS      Z9, Z3, Z3
-	VADDPS      Z8, Z3, Z3
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z8, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VADDPS       Z8, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z14, Z3, Z3
+	VMULPS       Z9, Z3, Z3
+	VADDPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -1245,13 +1836,24 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(R8*2), DI
 	LEAQ      (SI)(R8*1), SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1621,10 +2223,158 @@ groupstream:
 	VMOVNTPS   Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1782,12 +2532,19 @@ TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1823,37 +2580,127 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z14, Z9, Z0
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z1
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VFMADD213PS Z14, Z9, Z1
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z14, Z9, Z2
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z14, Z9, Z3
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z14, Z9, Z0
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z14, Z9, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -1875,12 +2722,23 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(BX*2), DI
 	LEAQ      (SI)(BX*1), SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2165,10 +3023,123 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2291,14 +3262,21 @@ TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z8
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2338,41 +3316,140 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z1
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z8, Z2, Z2
-	VFMADD213PS Z14, Z9, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z8, Z3, Z3
-	VFMADD213PS Z14, Z9, Z3
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z14, Z8, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z14, Z8, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z14, Z9, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z14, Z9, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VFMADD213PS  Z14, Z9, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z8, Z3, Z3
+	VFMADD213PS  Z14, Z9, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -2394,13 +3471,24 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(R8*2), DI
 	LEAQ      (SI)(R8*1), SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2736,10 +3824,151 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2885,15 +4114,22 @@ TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z8
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2937,45 +4173,150 @@ grouploop:
 	VMOVUPS   Z0, 64(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+64, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD 16(SI), Z1
+	VCVTDQ2PS Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    Z8, Z1, Z1
+	VPTESTMD  Z12, Z0, K1
+	VPADDD    Z13, Z0, Z0
+	VPADDD    Z11, Z0, K1, Z0
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPERMT2W  Z1, Z10, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z8, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD 48(SI), Z1
+	VCVTDQ2PS Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    Z8, Z1, Z1
+	VPTESTMD  Z12, Z0, K1
+	VPADDD    Z13, Z0, Z0
+	VPADDD    Z11, Z0, K1, Z0
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPERMT2W  Z1, Z10, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+64, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z14, Z2, Z2
-	VMULPS      Z9, Z2, Z2
-	VADDPS      Z8, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z14, Z3, Z3
-	VMULPS      Z9, Z3, Z3
-	VADDPS      Z8, Z3, Z3
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VADDPS       Z8, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z9, Z2, Z2
+	VADDPS       Z8, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z14, Z3, Z3
+	VMULPS       Z9, Z3, Z3
+	VADDPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -2997,13 +4338,24 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(R8*2), DI
 	LEAQ      (SI)(R8*1), SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3373,10 +4725,158 @@ groupstream:
 	VMOVNTPS   Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3540,12 +5040,19 @@ TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3585,61 +5092,155 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
 	VFMADD213PS Z14, Z7, Z0
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
 	VFMADD213PS Z14, Z7, Z1
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
-	VFMADD213PS Z14, Z7, Z2
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
-	VFMADD213PS Z14, Z7, Z3
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z2
+	VPMULUDQ     Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z3
+	VPMULUDQ     Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z10, Z0, K1
@@ -3663,12 +5264,23 @@ grouptailnarrow:
 	MOVQ      BX, AX
 	SHRQ      $0x01, AX
 	ADDQ      AX, SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3996,10 +5608,123 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4136,14 +5861,21 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z6
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4187,65 +5919,168 @@ grouploop:
 	VMOVUPS     Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
-grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z14, Z6, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ   8(SI), Z1
 	VPMULUDQ    Z12, Z1, Z1
 	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
-	VSUBPS      Z6, Z2, Z2
-	VFMADD213PS Z14, Z7, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
-	VSUBPS      Z6, Z3, Z3
-	VFMADD213PS Z14, Z7, Z3
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z14, Z6, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z14, Z6, Z0
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z14, Z6, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z2
+	VPMULUDQ     Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VSUBPS       Z6, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z3
+	VPMULUDQ     Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z10, Z0, K1
@@ -4269,13 +6104,24 @@ grouptailnarrow:
 	MOVQ      R8, AX
 	SHRQ      $0x01, AX
 	ADDQ      AX, SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4654,10 +6500,151 @@ groupstream:
 	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4817,15 +6804,22 @@ TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z6
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4873,69 +6867,178 @@ grouploop:
 	VMOVUPS   Z0, 64(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+32, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	VADDPS      Z6, Z0, Z0
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	VADDPS      Z6, Z1, Z1
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
-	VSUBPS      Z14, Z2, Z2
-	VMULPS      Z7, Z2, Z2
-	VADDPS      Z6, Z2, Z2
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
-	VSUBPS      Z14, Z3, Z3
-	VMULPS      Z7, Z3, Z3
-	VADDPS      Z6, Z3, Z3
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z2
+	VPMULUDQ     Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z3
+	VPMULUDQ     Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VSUBPS       Z14, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z6, Z3, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z10, Z0, K1
@@ -4959,13 +7062,24 @@ grouptailnarrow:
 	MOVQ      R8, AX
 	SHRQ      $0x01, AX
 	ADDQ      AX, SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5378,10 +7492,158 @@ groupstream:
 	VMOVNTPS   Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5553,12 +7815,19 @@ TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5598,13 +7867,107 @@ grouploop:
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	SUBQ         $+16, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	SUBQ         $+16, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K7
@@ -5680,12 +8043,23 @@ grouptailnarrow:
 	MOVQ      BX, AX
 	SHRQ      $0x02, AX
 	ADDQ      AX, SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6017,10 +8391,123 @@ groupstream:
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6157,14 +8644,21 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z6
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6208,13 +8702,116 @@ grouploop:
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -6294,13 +8891,24 @@ grouptailnarrow:
 	MOVQ      R8, AX
 	SHRQ      $0x02, AX
 	ADDQ      AX, SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6683,10 +9291,151 @@ groupstream:
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z1
+	VCVTDQ2PS    Z1, Z2
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6846,15 +9595,22 @@ TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS (BX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z6
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6902,13 +9658,122 @@ grouploop:
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -6992,13 +9857,24 @@ grouptailnarrow:
 	MOVQ      R8, AX
 	SHRQ      $0x02, AX
 	ADDQ      AX, SI
+	SUBQ      R8, R9
+	SUBQ      R8, R12
+	SUBQ      R8, R11
+	TESTQ     R11, R11
+	JEQ       groupdone
+	TESTQ     R9, R9
+	JNE       groupmore
+	MOVQ      R10, R9
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
 
-groupend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7415,10 +10291,158 @@ groupstream:
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	VMOVAPS      Z1, Z7
+	VMOVAPS      Z2, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS (BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	VMOVAPS      Z2, Z7
+	VMOVAPS      Z3, Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VBROADCASTSS 4(BX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z7
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
 	// per group: V0 scale, V1 Ordered, V9 Select
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -32,13 +32,19 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V9.B16
 	VBSL V15.B16, V0.B16, V9.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V12.B16, V0.B16, V0.B16
@@ -76,11 +82,101 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V3.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -162,10 +258,18 @@ piece7:
 piece8:
 	ADD R3<<1, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -344,6 +448,138 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V4.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V7.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V5.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V6.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
@@ -351,7 +587,7 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
 	// per group: V0 scale, V1 Ordered, V9 Select, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -374,15 +610,21 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V9.B16
 	VBSL V15.B16, V0.B16, V9.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V12.B16, V0.B16, V0.B16
@@ -424,11 +666,110 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -514,11 +855,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -747,6 +1096,178 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V3.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V5.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
+	VMOV V7.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	VMOV V6.B16, V9.B16
+	VMOV V16.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
+	VMOV V7.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V6.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V16.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V4.B16, V9.B16
+	VMOV V6.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V4.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V6.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	VMOV V5.B16, V9.B16
+	VMOV V7.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V5.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V7.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
@@ -754,7 +1275,7 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000080, V11 0x80808080, V10 0x10000, V9 0x7fff
 	// per group: V0 scale, V1 Ordered, V8 Select, V0 minval, V1 Ordered, V7 Select
-	// vector registers in use at once: 15
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -779,6 +1300,14 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
@@ -787,9 +1316,7 @@ groups:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V7.B16
 	VBSL V15.B16, V0.B16, V7.B16
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V11.B16, V0.B16, V0.B16
@@ -831,11 +1358,114 @@ grouploop:
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -921,11 +1551,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -1162,6 +1800,192 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V5.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	VMOV V16.B16, V8.B16
+	VMOV V17.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V16.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	VMOV V3.B16, V4.B16
+	VBSL V7.B16, V17.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V5.B16, V8.B16
+	VMOV V6.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V5.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V6.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	VMOV V6.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V6.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V16.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
@@ -1169,7 +1993,7 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
 	// per group: V0 scale, V1 Ordered, V10 Select
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1189,13 +2013,19 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V10.B16
 	VBSL V15.B16, V0.B16, V10.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1232,11 +2062,100 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1317,10 +2236,18 @@ piece7:
 piece8:
 	ADD R3<<1, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -1497,6 +2424,138 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V7.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V5.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V10.B16, V6.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
@@ -1504,7 +2563,7 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
 	// per group: V0 scale, V1 Ordered, V10 Select, V0 zeroPoint, V9 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1525,15 +2584,21 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V10.B16
 	VBSL V15.B16, V0.B16, V10.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1574,11 +2639,109 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1663,11 +2826,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -1894,6 +3065,178 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V3.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V5.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
+	VMOV V7.B16, V8.B16
+	VBSL V15.B16, V5.B16, V8.B16
+	VMOV V6.B16, V10.B16
+	VMOV V8.B16, V9.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
+	VMOV V7.B16, V8.B16
+	VBSL V15.B16, V5.B16, V8.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V6.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V8.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V4.B16, V10.B16
+	VMOV V6.B16, V9.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V4.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V6.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	VMOV V5.B16, V10.B16
+	VMOV V7.B16, V9.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V10.B16, V5.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V7.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
@@ -1901,7 +3244,7 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000000, V11 0x10000, V10 0x7fff
 	// per group: V0 scale, V1 Ordered, V9 Select, V0 minval, V1 Ordered, V8 Select
-	// vector registers in use at once: 14
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1924,6 +3267,14 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V9.B16
@@ -1932,9 +3283,7 @@ groups:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
 	VBSL V15.B16, V0.B16, V8.B16
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1975,11 +3324,113 @@ grouploop:
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VCMTST V11.S4, V2.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	VCMTST V11.S4, V1.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V0.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2064,11 +3515,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2303,6 +3762,192 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V4.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V5.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	VMOV V7.B16, V9.B16
+	VMOV V16.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V5.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V7.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V16.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V5.B16, V9.B16
+	VMOV V6.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V5.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V6.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	VMOV V6.B16, V9.B16
+	VMOV V7.B16, V8.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V7.B16
+	VBSL V15.B16, V4.B16, V7.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V6.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V7.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizePacked4BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
@@ -2310,7 +3955,7 @@ TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V0 scale, V1 Ordered, V8 Select
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2340,13 +3985,19 @@ TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
 	VBSL V15.B16, V0.B16, V8.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	SUB R4, R3, R3
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2387,11 +4038,104 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2479,10 +4223,18 @@ piece7:
 piece8:
 	ADD R3<<1, R0, R0
 	ADD R3>>1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -2670,6 +4422,138 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V7.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V5.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V6.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointPacked4BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
@@ -2677,7 +4561,7 @@ TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2708,15 +4592,21 @@ TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
 	VBSL V15.B16, V0.B16, V8.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2761,11 +4651,113 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V7.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2857,11 +4849,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4>>1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -3099,6 +5099,178 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V3.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V5.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	VMOV V6.B16, V8.B16
+	VMOV V17.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V6.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	VMOV V2.B16, V4.B16
+	VBSL V7.B16, V17.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V4.B16, V8.B16
+	VMOV V6.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V4.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V6.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	VMOV V5.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V5.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V16.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalPacked4BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
@@ -3106,7 +5278,7 @@ TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0xf0f0f0f, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
 	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
-	// vector registers in use at once: 16
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3139,6 +5311,14 @@ TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V7.B16
@@ -3147,9 +5327,7 @@ groups:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V6.B16
 	VBSL V15.B16, V0.B16, V6.B16
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3194,11 +5372,117 @@ grouploop:
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3290,11 +5574,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4>>1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -3540,6 +5832,192 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V4.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V5.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V18.B16
+	VBSL V15.B16, V5.B16, V18.B16
+	VMOV V17.B16, V7.B16
+	VMOV V18.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V18.B16
+	VBSL V15.B16, V5.B16, V18.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	VMOV V3.B16, V4.B16
+	VBSL V7.B16, V17.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	VMOV V3.B16, V4.B16
+	VBSL V6.B16, V18.B16, V4.B16
+	VMOV V4.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VBSL V15.B16, V3.B16, V16.B16
+	VMOV V5.B16, V7.B16
+	VMOV V16.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VBSL V15.B16, V3.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V5.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	VMOV V1.B16, V2.B16
+	VBSL V6.B16, V16.B16, V2.B16
+	VMOV V2.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V17.B16
+	VBSL V15.B16, V4.B16, V17.B16
+	VMOV V16.B16, V7.B16
+	VMOV V17.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V17.B16
+	VBSL V15.B16, V4.B16, V17.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V16.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	VMOV V2.B16, V3.B16
+	VBSL V6.B16, V17.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizePacked2BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
@@ -3547,7 +6025,7 @@ TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V0 scale, V1 Ordered, V8 Select
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3577,13 +6055,19 @@ TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
 	VBSL V15.B16, V0.B16, V8.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	SUB R4, R3, R3
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3626,11 +6110,106 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3716,10 +6295,18 @@ piece6:
 piece7:
 	ADD R3<<1, R0, R0
 	ADD R3>>2, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -3907,6 +6494,138 @@ piece17:
 piece18:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VMOV V6.B16, V7.B16
+	VBSL V15.B16, V5.B16, V7.B16
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V7.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V5.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V4.B16, V6.B16
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V6.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointPacked2BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
@@ -3914,7 +6633,7 @@ TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3945,15 +6664,21 @@ TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V8.B16
 	VBSL V15.B16, V0.B16, V8.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -4000,11 +6725,115 @@ grouploop:
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V7.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -4094,11 +6923,19 @@ piece6:
 piece7:
 	ADD R4<<1, R0, R0
 	ADD R4>>2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4336,6 +7173,178 @@ piece21:
 piece22:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V3.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V5.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	VMOV V6.B16, V8.B16
+	VMOV V17.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V6.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	VMOV V2.B16, V4.B16
+	VBSL V7.B16, V17.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	VMOV V4.B16, V8.B16
+	VMOV V6.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V3.B16, V6.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V4.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V6.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	VMOV V5.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V5.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V16.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
@@ -4343,7 +7352,7 @@ TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0x3030303, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
 	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
-	// vector registers in use at once: 16
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -4376,6 +7385,14 @@ TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V7.B16
@@ -4384,9 +7401,7 @@ groups:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VMOV V1.B16, V6.B16
 	VBSL V15.B16, V0.B16, V6.B16
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -4433,11 +7448,119 @@ grouploop:
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -4527,11 +7650,19 @@ piece6:
 piece7:
 	ADD R4<<1, R0, R0
 	ADD R4>>2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4777,3 +7908,189 @@ piece21:
 piece22:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V5.B16
+	VBSL V15.B16, V2.B16, V5.B16
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V4.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V5.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V18.B16
+	VBSL V15.B16, V5.B16, V18.B16
+	VMOV V17.B16, V7.B16
+	VMOV V18.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V17.B16
+	VBSL V15.B16, V5.B16, V17.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VMOV V16.B16, V18.B16
+	VBSL V15.B16, V5.B16, V18.B16
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	VMOV V3.B16, V4.B16
+	VBSL V7.B16, V17.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	VMOV V3.B16, V4.B16
+	VBSL V6.B16, V18.B16, V4.B16
+	VMOV V4.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VBSL V15.B16, V3.B16, V16.B16
+	VMOV V5.B16, V7.B16
+	VMOV V16.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V3.B16, V5.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VBSL V15.B16, V3.B16, V16.B16
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V5.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	VMOV V1.B16, V2.B16
+	VBSL V6.B16, V16.B16, V2.B16
+	VMOV V2.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V17.B16
+	VBSL V15.B16, V4.B16, V17.B16
+	VMOV V16.B16, V7.B16
+	VMOV V17.B16, V6.B16
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V16.B16
+	VBSL V15.B16, V4.B16, V16.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VMOV V5.B16, V17.B16
+	VBSL V15.B16, V4.B16, V17.B16
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V16.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	VMOV V2.B16, V3.B16
+	VBSL V6.B16, V17.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix

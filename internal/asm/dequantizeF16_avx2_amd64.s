@@ -23,10 +23,17 @@ TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-48
 	JEQ    short2
 
 groups:
-	VBROADCASTSS (DX), Y14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -54,26 +61,104 @@ grouploop:
 	VMOVUPS     X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y14
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+32
+	JLT         grouptail
+	CMPQ        R8, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -189,14 +274,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -541,10 +637,110 @@ groupstream:
 	VMOVNTPS    X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -584,7 +780,7 @@ TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -598,12 +794,19 @@ TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-56
 	JEQ    short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y13
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -635,26 +838,113 @@ grouploop:
 	VMOVUPS     X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS (DX), Y13
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+32
+	JLT         grouptail
+	CMPQ        R9, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y13
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -774,15 +1064,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1249,10 +1550,138 @@ groupstream:
 	VMOVNTPS    X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1316,11 +1745,18 @@ TEXT ·DequantizeMinvalInt8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1356,26 +1792,115 @@ grouploop:
 	VMOVUPS   X0, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+32
+	JLT       grouptail
+	CMPQ      R9, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -1499,15 +2024,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1980,10 +2516,128 @@ groupstream:
 	VMOVNTPS   X0, 48(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2047,10 +2701,17 @@ TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-48
 	JEQ    short2
 
 groups:
-	VBROADCASTSS (DX), Y14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2078,26 +2739,104 @@ grouploop:
 	VMOVUPS     X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y14
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	SUBQ        $+8, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+32
+	JLT         grouptail
+	CMPQ        R8, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2213,14 +2952,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2565,10 +3315,110 @@ groupstream:
 	VMOVNTPS    X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, BX
-	CMPQ        BX, $+32
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2608,7 +3458,7 @@ TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -2622,12 +3472,19 @@ TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-56
 	JEQ    short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y13
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2659,26 +3516,113 @@ grouploop:
 	VMOVUPS     X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS (DX), Y13
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	SUBQ        $+8, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+32
+	JLT         grouptail
+	CMPQ        R9, $+32
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y13
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -2798,15 +3742,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3273,10 +4228,138 @@ groupstream:
 	VMOVNTPS    X0, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y14
+	VBROADCASTSS (DX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3340,11 +4423,18 @@ TEXT ·DequantizeMinvalUint8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y14
-	VBROADCASTSS (BX), Y13
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3380,26 +4470,115 @@ grouploop:
 	VMOVUPS   X0, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD 8(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD 16(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	SUBQ      $+8, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD 24(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+32
+	JLT       grouptail
+	CMPQ      R9, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3523,15 +4702,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4004,10 +5194,128 @@ groupstream:
 	VMOVNTPS   X0, 48(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (BX), Y13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4066,9 +5374,9 @@ TEXT ·DequantizePacked4F16AVX2(SB), NOSPLIT, $208-56
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+36(SB), Y13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4077,10 +5385,17 @@ TEXT ·DequantizePacked4F16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y12
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4120,23 +5435,113 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y12
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -4268,16 +5673,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4671,10 +6087,110 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4726,7 +6242,7 @@ TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4735,9 +6251,9 @@ TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $336-64
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+36(SB), Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4746,12 +6262,19 @@ TEXT ·DequantizeZeroPointPacked4F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4795,23 +6318,122 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -4947,17 +6569,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5473,10 +7106,138 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5547,9 +7308,9 @@ TEXT ·DequantizeMinvalPacked4F16AVX2(SB), $336-64
 	VCVTDQ2PS    Y1, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+36(SB), Y13
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5558,11 +7319,18 @@ TEXT ·DequantizeMinvalPacked4F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5610,23 +7378,124 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -5766,17 +7635,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6298,10 +8178,128 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6370,12 +8368,12 @@ TEXT ·DequantizePacked2F16AVX2(SB), NOSPLIT, $208-56
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VMOVUPS      constantsAVX2<>+68(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	VMOVUPS      constantsAVX2<>+100(SB), Y13
+	VMOVUPS      constantsAVX2<>+132(SB), Y12
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -6384,10 +8382,17 @@ TEXT ·DequantizePacked2F16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6419,22 +8424,104 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -6558,16 +8645,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6928,10 +9026,110 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6975,19 +9173,19 @@ TEXT ·DequantizeZeroPointPacked2F16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VMOVUPS      constantsAVX2<>+68(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	VMOVUPS      constantsAVX2<>+100(SB), Y13
+	VMOVUPS      constantsAVX2<>+132(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6996,12 +9194,19 @@ TEXT ·DequantizeZeroPointPacked2F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y10
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7037,22 +9242,113 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS (DX), Y10
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7180,17 +9476,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7673,10 +9980,138 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7737,12 +10172,12 @@ TEXT ·DequantizeMinvalPacked2F16AVX2(SB), $336-64
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VMOVUPS      constantsAVX2<>+68(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	VMOVUPS      constantsAVX2<>+100(SB), Y13
+	VMOVUPS      constantsAVX2<>+132(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -7751,11 +10186,18 @@ TEXT ·DequantizeMinvalPacked2F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7795,22 +10237,115 @@ grouploop:
 	VMOVUPS      X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7942,17 +10477,28 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8441,10 +10987,128 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8493,37 +11157,45 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
-DATA constantsAVX2<>+0(SB)/4, $0x0000000f
-DATA constantsAVX2<>+4(SB)/4, $0x0000001c
-DATA constantsAVX2<>+8(SB)/4, $0x00000018
-DATA constantsAVX2<>+12(SB)/4, $0x00000014
-DATA constantsAVX2<>+16(SB)/4, $0x00000010
-DATA constantsAVX2<>+20(SB)/4, $0x0000000c
-DATA constantsAVX2<>+24(SB)/4, $0x00000008
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x00000002
-DATA constantsAVX2<>+64(SB)/4, $0x00000003
+DATA constantsAVX2<>+0(SB)/4, $0x00000000
+DATA constantsAVX2<>+4(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x00000002
+DATA constantsAVX2<>+12(SB)/4, $0x00000003
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
+DATA constantsAVX2<>+28(SB)/4, $0x00000007
+DATA constantsAVX2<>+32(SB)/4, $0x0000000f
+DATA constantsAVX2<>+36(SB)/4, $0x0000001c
+DATA constantsAVX2<>+40(SB)/4, $0x00000018
+DATA constantsAVX2<>+44(SB)/4, $0x00000014
+DATA constantsAVX2<>+48(SB)/4, $0x00000010
+DATA constantsAVX2<>+52(SB)/4, $0x0000000c
+DATA constantsAVX2<>+56(SB)/4, $0x00000008
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000000
 DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000002
-DATA constantsAVX2<>+76(SB)/4, $0x00000004
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000008
-DATA constantsAVX2<>+88(SB)/4, $0x0000000a
-DATA constantsAVX2<>+92(SB)/4, $0x0000000c
-DATA constantsAVX2<>+96(SB)/4, $0x0000000e
-DATA constantsAVX2<>+100(SB)/4, $0x00000010
-DATA constantsAVX2<>+104(SB)/4, $0x00000012
-DATA constantsAVX2<>+108(SB)/4, $0x00000014
-DATA constantsAVX2<>+112(SB)/4, $0x00000016
-DATA constantsAVX2<>+116(SB)/4, $0x00000018
-DATA constantsAVX2<>+120(SB)/4, $0x0000001a
-DATA constantsAVX2<>+124(SB)/4, $0x0000001c
-DATA constantsAVX2<>+128(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX2<>+72(SB)/4, $0x00000001
+DATA constantsAVX2<>+76(SB)/4, $0x00000002
+DATA constantsAVX2<>+80(SB)/4, $0x00000003
+DATA constantsAVX2<>+84(SB)/4, $0x00000000
+DATA constantsAVX2<>+88(SB)/4, $0x00000001
+DATA constantsAVX2<>+92(SB)/4, $0x00000002
+DATA constantsAVX2<>+96(SB)/4, $0x00000003
+DATA constantsAVX2<>+100(SB)/4, $0x00000000
+DATA constantsAVX2<>+104(SB)/4, $0x00000002
+DATA constantsAVX2<>+108(SB)/4, $0x00000004
+DATA constantsAVX2<>+112(SB)/4, $0x00000006
+DATA constantsAVX2<>+116(SB)/4, $0x00000008
+DATA constantsAVX2<>+120(SB)/4, $0x0000000a
+DATA constantsAVX2<>+124(SB)/4, $0x0000000c
+DATA constantsAVX2<>+128(SB)/4, $0x0000000e
+DATA constantsAVX2<>+132(SB)/4, $0x00000010
+DATA constantsAVX2<>+136(SB)/4, $0x00000012
+DATA constantsAVX2<>+140(SB)/4, $0x00000014
+DATA constantsAVX2<>+144(SB)/4, $0x00000016
+DATA constantsAVX2<>+148(SB)/4, $0x00000018
+DATA constantsAVX2<>+152(SB)/4, $0x0000001a
+DATA constantsAVX2<>+156(SB)/4, $0x0000001c
+DATA constantsAVX2<>+160(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $164

@@ -25,10 +25,17 @@ TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	VBROADCASTSS (DX), Z14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -52,51 +59,136 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z14
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -285,10 +377,102 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -364,12 +548,19 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z14
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z13
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -397,56 +588,150 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z14
+	VBROADCASTSS (DX), Z13
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z13
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -686,10 +971,130 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -788,11 +1193,18 @@ TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -824,60 +1236,156 @@ grouploop:
 	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+64, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVSXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVSXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVSXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVSXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+64, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVSXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVSXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVSXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVSXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVSXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1117,10 +1625,116 @@ groupstream:
 	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+64, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -1213,10 +1827,17 @@ TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
 	JEQ    short4
 
 groups:
-	VBROADCASTSS (DX), Z14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1240,51 +1861,136 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z14
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1473,10 +2179,102 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -1552,12 +2350,19 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
 	JEQ    short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z14
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z13
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1585,56 +2390,150 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z14
+	VBROADCASTSS (DX), Z13
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z13
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VFMADD213PS  Z15, Z14, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1874,10 +2773,130 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+64, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z14
+	VBROADCASTSS (DX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z14
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -1976,11 +2995,18 @@ TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z14
-	VBROADCASTSS (BX), Z13
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2012,60 +3038,156 @@ grouploop:
 	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+64, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBD 32(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBD 48(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+64, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBD.Z (SI), K7, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z14, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*1), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*1), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2305,10 +3427,116 @@ groupstream:
 	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+64, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z14
+	VBROADCASTSS (BX), Z13
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	VBROADCASTSS 4(BX), K6, Z13
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -2407,10 +3635,17 @@ TEXT ·DequantizePacked4AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2438,80 +3673,169 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z12
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        BX, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2743,10 +4067,102 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, BX
-	CMPQ        BX, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -2836,12 +4252,19 @@ TEXT ·DequantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z11
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2873,85 +4296,183 @@ grouploop:
 	VMOVUPS     Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS (DX), Z11
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z12, Z0, Z0
+	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     Z0, (DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z12, Z0, Z0
+	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     Z0, 64(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z12, Z0, Z0
+	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     Z0, 128(DI)
+	SUBQ        $+16, R9
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z12, Z0, Z0
+	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R9, $+1
+	JLT         groupnext
+	CMPQ        R8, $+64
+	JLT         grouptail
+	CMPQ        R9, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z11
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3234,10 +4755,130 @@ groupstream:
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         groupstream
-	JMP         grouptail
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -3350,11 +4991,18 @@ TEXT ·DequantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3390,89 +5038,189 @@ grouploop:
 	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+32, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
+	SUBQ      $+16, R9
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, R8
+	CMPQ      R9, $+1
+	JLT       groupnext
+	CMPQ      R8, $+64
+	JLT       grouptail
+	CMPQ      R9, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       R8, R8
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        R8, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        R8, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        R8, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(R8), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(R8), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3755,10 +5503,116 @@ groupstream:
 	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -3865,10 +5719,17 @@ TEXT ·DequantizePacked2AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3896,13 +5757,91 @@ grouploop:
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z12
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 64(DI)
+	SUBQ         $+16, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 128(DI)
+	SUBQ         $+16, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K7
@@ -3964,16 +5903,27 @@ grouptail:
 	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	MOVQ BX, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	MOVQ  BX, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4209,10 +6159,102 @@ groupstream:
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -4302,12 +6344,19 @@ TEXT ·DequantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z11
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          grouptail
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4339,13 +6388,100 @@ grouploop:
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS (DX), Z11
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z12, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z12, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      Z0, 64(DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z12, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      Z0, 128(DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z12, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -4411,17 +6547,28 @@ grouptail:
 	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4708,10 +6855,130 @@ groupstream:
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	VMOVAPS      Z1, Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0       (SI)(CX*1)
@@ -4824,11 +7091,18 @@ TEXT ·DequantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4864,13 +7138,102 @@ grouploop:
 	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+
+groupmeet:
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -4940,17 +7303,28 @@ grouptail:
 	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(R8*4), DI
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5237,10 +7611,116 @@ groupstream:
 	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+16, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)

@@ -26,10 +26,16 @@ TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V12.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V12.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -57,11 +63,85 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V12.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V12.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -135,10 +215,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -283,6 +371,114 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V12.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V12.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V12.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
@@ -290,7 +486,7 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -307,12 +503,18 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -344,11 +546,94 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -426,11 +711,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -625,6 +918,154 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V3.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V12.B16
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V12.B16, V5.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V12.B16
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V4.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V12.B16
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V4.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
@@ -632,7 +1073,7 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
 	// per group: V11 scale, V10 minval
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -651,11 +1092,17 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VEOR V12.B16, V0.B16, V0.B16
@@ -687,11 +1134,92 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -769,11 +1297,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -960,6 +1496,144 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
@@ -981,10 +1655,16 @@ TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V13.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V13.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1011,11 +1691,84 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V13.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V13.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V13.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V13.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V13.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V13.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -1088,10 +1841,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -1234,6 +1995,114 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V13.B16, V31.B16, V1.B16
+	VMOV V1.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V13.B16, V31.B16, V3.B16
+	VMOV V3.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V31.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V31.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
@@ -1241,7 +2110,7 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
-	// vector registers in use at once: 8
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1256,12 +2125,18 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V13.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1292,11 +2167,93 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	VLD1R (R2), [V12.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -1373,11 +2330,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -1570,6 +2535,154 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VMOV V1.B16, V13.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V13.B16
+	VLD1R (R2), [V12.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V13.B16, V5.B16, V3.B16
+	VMOV V3.B16, V13.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V13.B16
+	VLD1R (R2), [V12.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V4.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V13.B16
+	VLD1R (R2), [V12.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V4.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
@@ -1577,7 +2690,7 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
 	// per group: V12 scale, V11 minval
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1594,11 +2707,17 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
@@ -1629,11 +2748,91 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -1710,11 +2909,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -1899,6 +3106,144 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V12.B16, V31.B16, V2.B16
+	VMOV V2.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizePacked4NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
@@ -1930,10 +3275,16 @@ TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $152-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1964,11 +3315,88 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -2048,10 +3476,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3>>1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -2205,6 +3641,114 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointPacked4NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
@@ -2212,7 +3756,7 @@ TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2237,12 +3781,18 @@ TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2277,11 +3827,97 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -2365,11 +4001,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4>>1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2573,6 +4217,154 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V3.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V5.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V4.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V4.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalPacked4NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
@@ -2580,7 +4372,7 @@ TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2607,11 +4399,17 @@ TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2646,11 +4444,95 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -2734,11 +4616,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4>>1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2934,6 +4824,144 @@ piece23:
 piece24:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizePacked2NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
@@ -2965,10 +4993,16 @@ TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $152-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3001,11 +5035,90 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -3083,10 +5196,18 @@ piece6:
 piece7:
 	ADD R3<<2, R0, R0
 	ADD R3>>2, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -3240,6 +5361,114 @@ piece17:
 piece18:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeZeroPointPacked2NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
@@ -3247,7 +5476,7 @@ TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3272,12 +5501,18 @@ TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	MOVD R6, R4
-	CMP $16, R4
-	BLT grouptail
+	SUB R5, R4, R4
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3314,11 +5549,99 @@ grouploop:
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ F1, 48(R0)
+	ADD $64, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -3400,11 +5723,19 @@ piece6:
 piece7:
 	ADD R4<<2, R0, R0
 	ADD R4>>2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -3608,6 +5939,154 @@ piece21:
 piece22:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V3.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V5.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V4.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V4.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 
 // func DequantizeMinvalPacked2NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
@@ -3615,7 +6094,7 @@ TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3642,11 +6121,17 @@ TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVS (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3683,11 +6168,97 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $4, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -3769,11 +6340,19 @@ piece6:
 piece7:
 	ADD R4<<2, R0, R0
 	ADD R4>>2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -3969,3 +6548,141 @@ piece21:
 piece22:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix

@@ -6,7 +6,7 @@
 
 // func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-48
+TEXT ·DequantizeFpE4M3BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0xffffffff, Y14 0xbfffbfff, Y13 0x7fff
 	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
@@ -26,6 +26,15 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VMULPS       Y0, Y12, Y11
@@ -33,9 +42,7 @@ groups:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VBLENDVPS    Y0, Y1, Y15, Y10
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -104,26 +111,183 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VMULPS       Y1, Y0, Y12
+	VSUBPS       Y12, Y12, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y11
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS Y11, 224(SP)
+	VMOVAPS Y12, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS Y11, 256(SP)
+	VMOVAPS Y12, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS Y11, 288(SP)
+	VMOVAPS Y12, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS   Y11, 320(SP)
+	VMOVAPS   Y12, Y3
+	VMOVUPS   224(SP), Y4
+	VMOVUPS   256(SP), Y5
+	VMOVUPS   288(SP), Y6
+	VMOVUPS   320(SP), Y7
+	VPOR      Y5, Y4, Y4
+	VPOR      Y7, Y6, Y6
+	VPOR      Y6, Y4, Y4
+	VPOR      (SI), Y4, Y4
+	VPCMPEQB  Y15, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVUPS   constantsAVX2<>+20(SB), Y4
+	VMOVQ     (SI), X5
+	VPSHUFB   X4, X5, X5
+	VPSRAW    $0x01, X5, X4
+	VPAND     X14, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VMOVQ     8(SI), X5
+	VPSHUFB   X0, X5, X5
+	VPSRAW    $0x01, X5, X0
+	VPAND     X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSRLD    $0x10, Y1, Y1
+	VPSRLD    $0x10, Y4, Y4
+	VPACKUSDW Y4, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VMOVQ     16(SI), X1
+	VPSHUFB   X0, X1, X1
+	VPSRAW    $0x01, X1, X0
+	VPAND     X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VMOVQ     24(SI), X2
+	VPSHUFB   X1, X2, X2
+	VPSRAW    $0x01, X2, X1
+	VPAND     X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupmet
+	CMPQ      BX, $+32
+	JLT       groupmet
+	CMPQ      R8, $+32
+	JLT       groupmeet
+
+groupmet:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -280,14 +444,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -861,10 +1036,10 @@ groupstream:
 	VMOVNTPS   Y2, 32(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Y0
@@ -973,6 +1148,158 @@ grouprare:
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VMULPS       Y3, Y2, Y4
+	VSUBPS       Y4, Y4, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VMULPS       Y4, Y3, Y5
+	VSUBPS       Y5, Y5, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y6, Y11
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VMULPS       Y4, Y3, Y5
+	VSUBPS       Y5, Y5, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VMULPS       Y5, Y4, Y6
+	VSUBPS       Y6, Y6, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y5, Y4, Y15, Y7
+	VMOVAPS      Y7, Y11
+	VMOVAPS      Y6, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VMULPS       Y5, Y4, Y6
+	VSUBPS       Y6, Y6, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y5, Y4, Y15, Y7
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBLENDVPS    Y2, Y7, Y11, Y11
+	VBLENDVPS    Y2, Y6, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMULPS       Y6, Y5, Y7
+	VSUBPS       Y7, Y7, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y6, Y5, Y15, Y8
+	VMOVAPS      Y8, Y11
+	VMOVAPS      Y7, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VMULPS       Y6, Y5, Y7
+	VSUBPS       Y7, Y7, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y6, Y5, Y15, Y8
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBLENDVPS    Y3, Y8, Y11, Y11
+	VBLENDVPS    Y3, Y7, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXBD    64(SP), Y0
@@ -1089,6 +1416,18 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	MOVQ         R10, R8
+	SUBQ         DX, R11
+	ADDQ         R11, DX
+	MOVQ         BX, R10
+	SUBQ         R11, R11
+	ADDQ         $+32, R11
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1520,7 +1859,7 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 table, Y13 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y12 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1535,12 +1874,19 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1590,26 +1936,130 @@ grouploop:
 	VMOVUPS   Y2, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVQ     (SI), X0
+	VPSHUFB   X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y12, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VMOVQ     8(SI), X1
+	VPSHUFB   X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y12, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VMOVQ     16(SI), X0
+	VPSHUFB   X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y12, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VMOVQ     24(SI), X1
+	VPSHUFB   X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y12, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -1747,14 +2197,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2207,10 +2668,127 @@ groupstream:
 	VMOVNTPS   Y2, 32(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2276,12 +2854,12 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+72(SB), Y15
-	VMOVUPS      constantsAVX2<>+76(SB), Y14
+	VMOVUPS      constantsAVX2<>+108(SB), Y14
 	VBROADCASTSS constantsAVX2<>+68(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+24(FP), R8
@@ -2292,12 +2870,19 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y11
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2363,23 +2948,143 @@ grouploop:
 	VMOVUPS   Y2, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+16, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2537,16 +3242,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3064,10 +3780,127 @@ groupstream:
 	VMOVNTPS   Y2, 32(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+16, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	VMOVAPS      Y4, Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y4
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	VMOVAPS      Y5, Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y5, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3163,11 +3996,19 @@ DATA constantsAVX2<>+64(SB)/4, $0xbc800000
 DATA constantsAVX2<>+68(SB)/4, $0x80000000
 DATA constantsAVX2<>+72(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x3f000000
-DATA constantsAVX2<>+84(SB)/4, $0x3f800000
-DATA constantsAVX2<>+88(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+92(SB)/4, $0x40000000
-DATA constantsAVX2<>+96(SB)/4, $0x40400000
-DATA constantsAVX2<>+100(SB)/4, $0x40800000
-DATA constantsAVX2<>+104(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108
+DATA constantsAVX2<>+80(SB)/4, $0x00000001
+DATA constantsAVX2<>+84(SB)/4, $0x00000002
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000004
+DATA constantsAVX2<>+96(SB)/4, $0x00000005
+DATA constantsAVX2<>+100(SB)/4, $0x00000006
+DATA constantsAVX2<>+104(SB)/4, $0x00000007
+DATA constantsAVX2<>+108(SB)/4, $0x00000000
+DATA constantsAVX2<>+112(SB)/4, $0x3f000000
+DATA constantsAVX2<>+116(SB)/4, $0x3f800000
+DATA constantsAVX2<>+120(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+124(SB)/4, $0x40000000
+DATA constantsAVX2<>+128(SB)/4, $0x40400000
+DATA constantsAVX2<>+132(SB)/4, $0x40800000
+DATA constantsAVX2<>+136(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

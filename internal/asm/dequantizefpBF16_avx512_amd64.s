@@ -33,14 +33,21 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z15, Z6, Z5
 	VSUBPS       Z5, Z5, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z14, Z13, K1, Z4
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -97,54 +104,178 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VMULPS       Z15, Z0, Z6
+	VSUBPS       Z6, Z6, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z5
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS Z5, Z0
+	VMOVAPS Z6, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVAPS Z5, Z2
+	VMOVAPS Z6, Z3
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVAPS Z5, Z4
+	VMOVAPS Z6, Z16
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVAPS        Z5, Z17
+	VMOVAPS        Z6, Z18
+	VPORD          Z2, Z0, Z0
+	VPORD          Z17, Z4, Z4
+	VPORD          Z4, Z0, Z0
+	VMOVDQU8       (SI), Z2
+	VPORD          Z0, Z2, Z2
+	VPCMPEQB       Z13, Z2, K1
+	KORTESTQ       K1, K1
+	JNE            groupmeetrare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z3, Z1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPERMT2W       Z1, Z7, Z2
+	VMOVUPS        Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z16, Z1, Z1
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z18, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           R8, $+1
+	JLT            groupnext
+	CMPQ           BX, $+64
+	JLT            grouptail
+	CMPQ           R8, $+64
+	JLT            groupmeet
+	JMP            groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8.Z  (SI), K7, Z0
-	VPORD       Z4, Z0, Z0
-	VPCMPEQB    Z13, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z5, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y2
-	VPAND       Y11, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z5, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y3
-	VPAND       Y11, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z5, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y16
-	VPANDD      Y11, Y16, Y16
-	VCVTPH2PS   Y16, Z16
-	VMULPS      Z5, Z16, Z16
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VMULPS       Z15, Z6, Z5
+	VSUBPS       Z5, Z5, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z4
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, Z0
+	VPORD        Z4, Z0, Z0
+	VPCMPEQB     Z13, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y1
+	VPAND        Y11, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z5, Z1, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBW.Z  16(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y2
+	VPAND        Y11, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z5, Z2, Z2
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBW.Z  32(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y3
+	VPAND        Y11, Y3, Y3
+	VCVTPH2PS    Y3, Z3
+	VMULPS       Z5, Z3, Z3
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBW.Z  48(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y16
+	VPANDD       Y11, Y16, Y16
+	VCVTPH2PS    Y16, Z16
+	VMULPS       Z5, Z16, Z16
 
 grouptailnarrow:
 	VPTESTMD  Z9, Z1, K1
@@ -166,14 +297,25 @@ grouptailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 grouptailback:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -594,10 +736,10 @@ groupstream:
 	VMOVNTPS       Z1, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            groupstream
-	JMP            grouptail
+	JMP            groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Z0
@@ -679,6 +821,140 @@ grouprare:
 	VPERMT2W     Z2, Z7, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VMULPS       Z15, Z0, Z1
+	VSUBPS       Z1, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z0, K6, Z5
+	VMOVAPS      Z1, K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z2
+	VMULPS       Z15, Z2, Z3
+	VSUBPS       Z3, Z3, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z14, Z13, K1, Z2
+	VMOVAPS      Z2, Z5
+	VMOVAPS      Z3, Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z2
+	VMULPS       Z15, Z2, Z3
+	VSUBPS       Z3, Z3, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z14, Z13, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z5
+	VMOVAPS      Z3, K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z4
+	VMULPS       Z15, Z4, Z16
+	VSUBPS       Z16, Z16, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z14, Z13, K1, Z4
+	VMOVAPS      Z4, Z5
+	VMOVAPS      Z16, Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z4
+	VMULPS       Z15, Z4, Z16
+	VSUBPS       Z16, Z16, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z14, Z13, K1, Z4
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z4, K6, Z5
+	VMOVAPS      Z16, K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z17
+	VMULPS       Z15, Z17, Z18
+	VSUBPS       Z18, Z18, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z14, Z13, K1, Z17
+	VMOVAPS      Z17, Z5
+	VMOVAPS      Z18, Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z17
+	VMULPS       Z15, Z17, Z18
+	VSUBPS       Z18, Z18, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z14, Z13, K1, Z17
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z17, K6, Z5
+	VMOVAPS      Z18, K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXBD.Z  (SI), K7, Z0
@@ -772,6 +1048,15 @@ grouptailrarenarrow:
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Z2, K6, 64(DI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
@@ -1288,12 +1573,19 @@ TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1333,41 +1625,135 @@ grouploop:
 	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	SUBQ           $+16, R8
+	JLT            groupmeet1cross
+
+groupmeet1:
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, (DI)
+	SUBQ           $+16, R8
+	JLT            groupmeet2cross
+
+groupmeet2:
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	SUBQ           $+16, R8
+	JLT            groupmeet3cross
+
+groupmeet3:
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           R8, $+1
+	JLT            groupnext
+	CMPQ           BX, $+64
+	JLT            grouptail
+	CMPQ           R8, $+64
+	JLT            groupmeet
+	JMP            groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z9, Z0, Z0
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z9, Z1, Z1
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y2
-	VPSLLW      $0x08, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z9, Z2, Z2
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y3
-	VPSLLW      $0x08, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z9, Z3, Z3
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z9, Z0, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBW.Z  16(SI), K6, Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z9, Z1, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBW.Z  32(SI), K6, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z9, Z2, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBW.Z  48(SI), K6, Y3
+	VPSLLW       $0x08, Y3, Y3
+	VCVTPH2PS    Y3, Z3
+	VMULPS       Z9, Z3, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z12, Z0, K1
@@ -1389,12 +1775,23 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(BX*2), DI
 	LEAQ      (SI)(BX*1), SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1699,10 +2096,123 @@ groupstream:
 	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            groupstream
-	JMP            grouptail
+	JMP            groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z9
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
@@ -1833,12 +2343,19 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z8
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1878,61 +2395,155 @@ grouploop:
 	VMOVUPS   Z0, 64(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+32, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VPTESTMD  Z11, Z0, K1
+	VPADDD    Z12, Z0, Z0
+	VPADDD    Z10, Z0, K1, Z0
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPERMT2W  Z1, Z9, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VPTESTMD  Z11, Z0, K1
+	VPADDD    Z12, Z0, Z0
+	VPADDD    Z10, Z0, K1, Z0
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPERMT2W  Z1, Z9, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+64
+	JLT       grouptail
+	CMPQ      R8, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VMULPS      Z8, Z2, Z2
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VMULPS      Z8, Z3, Z3
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z8
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VMULPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VPTESTMD  Z11, Z0, K1
@@ -1956,12 +2567,23 @@ grouptailnarrow:
 	MOVQ      BX, AX
 	SHRQ      $0x01, AX
 	ADDQ      AX, SI
+	SUBQ      BX, R8
+	SUBQ      BX, R11
+	SUBQ      BX, R10
+	TESTQ     R10, R10
+	JEQ       groupdone
+	TESTQ     R8, R8
+	JNE       groupmore
+	MOVQ      R9, R8
+	ADDQ      $+4, DX
 
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2289,10 +2911,123 @@ groupstream:
 	VMOVNTPS   Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z1, K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)

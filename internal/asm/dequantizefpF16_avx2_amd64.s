@@ -6,7 +6,7 @@
 
 // func DequantizeFpE4M3F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3F16AVX2(SB), NOSPLIT, $224-48
+TEXT ·DequantizeFpE4M3F16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0xffffffff, Y14 table, Y13 0xbfffbfff
 	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
@@ -26,6 +26,15 @@ TEXT ·DequantizeFpE4M3F16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VMULPS       Y0, Y12, Y11
@@ -33,9 +42,7 @@ groups:
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VBLENDVPS    Y0, Y1, Y15, Y10
-	MOVQ         R9, BX
-	CMPQ         BX, $+32
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -82,26 +89,161 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VMULPS       Y1, Y0, Y12
+	VSUBPS       Y12, Y12, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y11
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS Y11, 224(SP)
+	VMOVAPS Y12, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS Y11, 256(SP)
+	VMOVAPS Y12, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS Y11, 288(SP)
+	VMOVAPS Y12, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS   Y11, 320(SP)
+	VMOVAPS   Y12, Y3
+	VMOVUPS   224(SP), Y4
+	VMOVUPS   256(SP), Y5
+	VMOVUPS   288(SP), Y6
+	VMOVUPS   320(SP), Y7
+	VPOR      Y5, Y4, Y4
+	VPOR      Y7, Y6, Y6
+	VPOR      Y6, Y4, Y4
+	VPOR      (SI), Y4, Y4
+	VPCMPEQB  Y15, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVQ     (SI), X4
+	VPSHUFB   X14, X4, X4
+	VPSRAW    $0x01, X4, X5
+	VPAND     X13, X5, X5
+	VCVTPH2PS X5, Y5
+	VMULPS    Y0, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, (DI)
+	VMOVQ     8(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X4
+	VPAND     X13, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y1, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(DI)
+	VMOVQ     16(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y2, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(DI)
+	VMOVQ     24(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y3, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupmet
+	CMPQ      BX, $+32
+	JLT       groupmet
+	CMPQ      R8, $+32
+	JLT       groupmeet
+
+groupmet:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -235,14 +377,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -727,10 +880,10 @@ groupstream:
 	VMOVNTPS   X1, 48(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Y0
@@ -805,6 +958,158 @@ grouprare:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
+	VMULPS       Y3, Y2, Y4
+	VSUBPS       Y4, Y4, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VBLENDVPS    Y3, Y2, Y15, Y5
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VMULPS       Y4, Y3, Y5
+	VSUBPS       Y5, Y5, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMOVAPS      Y6, Y11
+	VMOVAPS      Y5, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VMULPS       Y4, Y3, Y5
+	VSUBPS       Y5, Y5, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
+	VBLENDVPS    Y4, Y3, Y15, Y6
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+72(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y5, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMULPS       Y5, Y4, Y6
+	VSUBPS       Y6, Y6, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
+	VBLENDVPS    Y5, Y4, Y15, Y7
+	VMOVAPS      Y7, Y11
+	VMOVAPS      Y6, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMULPS       Y5, Y4, Y6
+	VSUBPS       Y6, Y6, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
+	VBLENDVPS    Y5, Y4, Y15, Y7
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+72(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBLENDVPS    Y2, Y7, Y11, Y11
+	VBLENDVPS    Y2, Y6, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y5
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMULPS       Y6, Y5, Y7
+	VSUBPS       Y7, Y7, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+44(SB), Y5
+	VBLENDVPS    Y6, Y5, Y15, Y8
+	VMOVAPS      Y8, Y11
+	VMOVAPS      Y7, Y12
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Y5
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VMULPS       Y6, Y5, Y7
+	VSUBPS       Y7, Y7, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+44(SB), Y5
+	VBLENDVPS    Y6, Y5, Y15, Y8
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+72(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBLENDVPS    Y3, Y8, Y11, Y11
+	VBLENDVPS    Y3, Y7, Y12, Y12
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXBD    64(SP), Y0
@@ -887,6 +1192,18 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	MOVQ         R10, R8
+	SUBQ         DX, R11
+	ADDQ         R11, DX
+	MOVQ         BX, R10
+	SUBQ         R11, R11
+	ADDQ         $+32, R11
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1189,7 +1506,7 @@ lanetailrarenarrow:
 	JMP lanetailback
 
 // func DequantizeFpE5M2F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, F16C, MMX+
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 table
@@ -1207,10 +1524,17 @@ TEXT ·DequantizeFpE5M2F16AVX2(SB), NOSPLIT, $224-48
 	JEQ     short2
 
 groups:
-	VBROADCASTSS (DX), Y14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1242,26 +1566,108 @@ grouploop:
 	VMOVUPS   X0, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y14
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VMOVQ     8(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VMOVQ     16(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VMOVQ     24(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y14
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -1381,14 +1787,25 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1749,10 +2166,110 @@ groupstream:
 	VMOVNTPS   X0, 48(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+32, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1800,7 +2317,7 @@ TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $208-48
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VMOVUPS      constantsAVX2<>+72(SB), Y15
+	VMOVUPS      constantsAVX2<>+104(SB), Y15
 	VBROADCASTSS constantsAVX2<>+64(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
@@ -1810,10 +2327,17 @@ TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $208-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1861,23 +2385,121 @@ grouploop:
 	VMOVUPS   X0, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+16, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
 	JGE       grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y13
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 4(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 12(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2017,16 +2639,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*2), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2452,10 +3085,110 @@ groupstream:
 	VMOVNTPS   X0, 48(DI)
 	ADDQ       $+64, DI
 	ADDQ       $+16, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y13
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y13
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y13
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+72(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2528,11 +3261,19 @@ DATA constantsAVX2<>+60(SB)/4, $0xbc800000
 DATA constantsAVX2<>+64(SB)/4, $0x80000000
 DATA constantsAVX2<>+68(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+72(SB)/4, $0x00000000
-DATA constantsAVX2<>+76(SB)/4, $0x3f000000
-DATA constantsAVX2<>+80(SB)/4, $0x3f800000
-DATA constantsAVX2<>+84(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+88(SB)/4, $0x40000000
-DATA constantsAVX2<>+92(SB)/4, $0x40400000
-DATA constantsAVX2<>+96(SB)/4, $0x40800000
-DATA constantsAVX2<>+100(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $104
+DATA constantsAVX2<>+76(SB)/4, $0x00000001
+DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+84(SB)/4, $0x00000003
+DATA constantsAVX2<>+88(SB)/4, $0x00000004
+DATA constantsAVX2<>+92(SB)/4, $0x00000005
+DATA constantsAVX2<>+96(SB)/4, $0x00000006
+DATA constantsAVX2<>+100(SB)/4, $0x00000007
+DATA constantsAVX2<>+104(SB)/4, $0x00000000
+DATA constantsAVX2<>+108(SB)/4, $0x3f000000
+DATA constantsAVX2<>+112(SB)/4, $0x3f800000
+DATA constantsAVX2<>+116(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+120(SB)/4, $0x40000000
+DATA constantsAVX2<>+124(SB)/4, $0x40400000
+DATA constantsAVX2<>+128(SB)/4, $0x40800000
+DATA constantsAVX2<>+132(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

@@ -29,14 +29,21 @@ TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z15, Z10, Z9
 	VSUBPS       Z9, Z9, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z14, Z13, K1, Z8
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -81,69 +88,192 @@ grouploop:
 groupback:
 	ADDQ $+256, DI
 	ADDQ $+64, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VMULPS       Z15, Z0, Z10
+	VSUBPS       Z10, Z10, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z9
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS Z9, Z0
+	VMOVAPS Z10, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVAPS Z9, Z2
+	VMOVAPS Z10, Z3
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVAPS Z9, Z4
+	VMOVAPS Z10, Z5
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVAPS        Z9, Z6
+	VMOVAPS        Z10, Z7
+	VPORD          Z2, Z0, Z0
+	VPORD          Z6, Z4, Z4
+	VPORD          Z4, Z0, Z0
+	VMOVDQU8       (SI), Z2
+	VPORD          Z0, Z2, Z2
+	VPCMPEQB       Z13, Z2, K1
+	KORTESTQ       K1, K1
+	JNE            groupmeetrare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VMOVUPS        Z2, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z3, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           R8, $+1
+	JLT            groupnext
+	CMPQ           BX, $+64
+	JLT            grouptail
+	CMPQ           R8, $+64
+	JLT            groupmeet
+	JMP            groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU8.Z  (SI), K7, Z0
-	VPORD       Z8, Z0, Z0
-	VPCMPEQB    Z13, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z10
+	VMULPS       Z15, Z10, Z9
+	VSUBPS       Z9, Z9, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z8
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, Z0
+	VPORD        Z8, Z0, Z0
+	VPCMPEQB     Z13, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y1
+	VPAND        Y11, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z9, Z1, Z1
+	VMOVUPS      Z1, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBW.Z  16(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y1
+	VPAND        Y11, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z9, Z1, Z1
+	VMOVUPS      Z1, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBW.Z  32(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y1
+	VPAND        Y11, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z9, Z1, Z1
+	VMOVUPS      Z1, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBW.Z  48(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VPSRAW       $0x01, Y0, Y1
+	VPAND        Y11, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z9, Z1, Z1
+	VMOVUPS      Z1, K6, 192(DI)
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -503,10 +633,10 @@ groupstream:
 	VMOVNTPS       Z1, 192(DI)
 	ADDQ           $+256, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            groupstream
-	JMP            grouptail
+	JMP            groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Z0
@@ -567,6 +697,140 @@ grouprare:
 	VMULPS       Z10, Z0, Z0
 	VMOVUPS      Z0, 192(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VMULPS       Z15, Z0, Z1
+	VSUBPS       Z1, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z0, K6, Z9
+	VMOVAPS      Z1, K6, Z10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z2
+	VMULPS       Z15, Z2, Z3
+	VSUBPS       Z3, Z3, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z14, Z13, K1, Z2
+	VMOVAPS      Z2, Z9
+	VMOVAPS      Z3, Z10
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z2
+	VMULPS       Z15, Z2, Z3
+	VSUBPS       Z3, Z3, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z14, Z13, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z3, K6, Z10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z4
+	VMULPS       Z15, Z4, Z5
+	VSUBPS       Z5, Z5, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z14, Z13, K1, Z4
+	VMOVAPS      Z4, Z9
+	VMOVAPS      Z5, Z10
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z4
+	VMULPS       Z15, Z4, Z5
+	VSUBPS       Z5, Z5, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z14, Z13, K1, Z4
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z4, K6, Z9
+	VMOVAPS      Z5, K6, Z10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z6
+	VMULPS       Z15, Z6, Z7
+	VSUBPS       Z7, Z7, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBLENDMPS    Z14, Z13, K1, Z6
+	VMOVAPS      Z6, Z9
+	VMOVAPS      Z7, Z10
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z6
+	VMULPS       Z15, Z6, Z7
+	VSUBPS       Z7, Z7, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBLENDMPS    Z14, Z13, K1, Z6
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VMOVAPS      Z6, K6, Z9
+	VMOVAPS      Z7, K6, Z10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXBD.Z  (SI), K7, Z0
@@ -638,6 +902,15 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
@@ -1041,10 +1314,17 @@ TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	JEQ     short4
 
 groups:
-	VBROADCASTSS (DX), Z14
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z14
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1072,55 +1352,144 @@ grouploop:
 	VMOVUPS        Z0, 192(DI)
 	ADDQ           $+256, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z14
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, (DI)
+	SUBQ           $+16, R8
+	JLT            groupmeet1cross
+
+groupmeet1:
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 64(DI)
+	SUBQ           $+16, R8
+	JLT            groupmeet2cross
+
+groupmeet2:
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 128(DI)
+	SUBQ           $+16, R8
+	JLT            groupmeet3cross
+
+groupmeet3:
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           R8, $+1
+	JLT            groupnext
+	CMPQ           BX, $+64
+	JLT            grouptail
+	CMPQ           R8, $+64
+	JLT            groupmeet
+	JMP            groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z14, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z14
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBW.Z  16(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBW.Z  32(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBW.Z  48(SI), K6, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1329,10 +1698,102 @@ groupstream:
 	VMOVNTPS       Z0, 192(DI)
 	ADDQ           $+256, DI
 	ADDQ           $+64, SI
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
+	SUBQ           $+64, R8
+	CMPQ           R8, $+64
 	JGE            groupstream
-	JMP            grouptail
+	JMP            groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z14
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0     (SI)(CX*1)
@@ -1416,10 +1877,17 @@ TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z13
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z13
+	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1447,80 +1915,169 @@ grouploop:
 	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+32, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
 	JGE       grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z13
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+64
+	JLT       grouptail
+	CMPQ      R8, $+64
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z0, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z0, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z0, K6, 192(DI)
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z13
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VPMOVZXBQ.Z  (SI), K6, Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VPMOVZXBQ.Z  8(SI), K6, Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VPMOVZXBQ.Z  16(SI), K6, Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VPMOVZXBQ.Z  24(SI), K6, Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*4), DI
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1755,10 +2312,102 @@ groupstream:
 	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z13
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z13
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z13
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z13
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)

@@ -27,15 +27,21 @@ TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	WORD $0x6e2fdd6a // fmul v10.4s, v11.4s, v15.4s
 	WORD $0x4eaad540 // fsub v0.4s, v10.4s, v10.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	VMOV V0.B16, V9.B16
 	VBSL V13.B16, V14.B16, V9.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	VORR V9.B16, V0.B16, V0.B16
@@ -66,11 +72,110 @@ grouploop:
 groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V0.S4]
+	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
+	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VMOV V0.B16, V10.B16
+	VBSL V13.B16, V14.B16, V10.B16
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V11.B16, V1.B16
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V2.B16
+	VMOV V11.B16, V3.B16
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V4.B16
+	VMOV V11.B16, V5.B16
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V6.B16
+	VMOV V11.B16, V7.B16
+	FMOVQ (R1), F8
+	VORR V0.B16, V8.B16, V8.B16
+	VORR V2.B16, V8.B16, V8.B16
+	VORR V4.B16, V8.B16, V8.B16
+	VORR V6.B16, V8.B16, V8.B16
+	VCMEQ V13.B16, V8.B16, V8.B16
+	VCMTST V8.S4, V8.S4, V8.S4
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	FMOVQ (R1), F0
+	WORD $0x0f08a402 // sshll v2.8h, v0.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	FMOVQ F4, (R0)
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	VSHL $7, V0.H8, V0.H8
+	VAND V12.B16, V0.B16, V0.B16
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	WORD $0x6e2fdd6a // fmul v10.4s, v11.4s, v15.4s
+	WORD $0x4eaad540 // fsub v0.4s, v10.4s, v10.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VMOV V0.B16, V9.B16
+	VBSL V13.B16, V14.B16, V9.B16
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -147,10 +252,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -411,6 +524,167 @@ grouprare:
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	FMOVQ F3, 48(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
+	WORD $0x4ea3d462 // fsub v2.4s, v3.4s, v3.4s
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VMOV V4.B16, V2.B16
+	VBSL V13.B16, V14.B16, V2.B16
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V2.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V3.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V4.S4]
+	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
+	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V4.B16
+	VBSL V13.B16, V14.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	VMOV V5.B16, V11.B16
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
+	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VMOV V6.B16, V4.B16
+	VBSL V13.B16, V14.B16, V4.B16
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V4.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V5.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V6.S4]
+	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
+	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VMOV V8.B16, V6.B16
+	VBSL V13.B16, V14.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V7.B16, V11.B16
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V6.S4]
+	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
+	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VMOV V8.B16, V6.B16
+	VBSL V13.B16, V14.B16, V6.B16
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	VMOV V4.B16, V5.B16
+	VBSL V10.B16, V6.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	VMOV V4.B16, V5.B16
+	VBSL V11.B16, V7.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V8.S4]
+	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
+	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
+	WORD $0x4e28e510 // fcmeq v16.4s, v8.4s, v8.4s
+	VMOV V16.B16, V8.B16
+	VBSL V13.B16, V14.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	VMOV V9.B16, V11.B16
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R2, R16
+	VLD1R (R16), [V8.S4]
+	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
+	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
+	WORD $0x4e28e510 // fcmeq v16.4s, v8.4s, v8.4s
+	VMOV V16.B16, V8.B16
+	VBSL V13.B16, V14.B16, V8.B16
+	ADD $4, R4, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V8.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V9.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
@@ -490,6 +764,14 @@ grouptailrare:
 	FMOVQ F3, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R1), F1
@@ -656,7 +938,7 @@ TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V15 scale
-	// vector registers in use at once: 4
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -665,10 +947,16 @@ TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V15.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V15.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
@@ -687,11 +975,76 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V15.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	FMOVQ F2, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V15.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -756,10 +1109,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -886,6 +1247,114 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V15.B16, V31.B16, V1.B16
+	VMOV V1.B16, V15.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V15.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V15.B16, V31.B16, V3.B16
+	VMOV V3.B16, V15.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V15.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V15.B16, V31.B16, V2.B16
+	VMOV V2.B16, V15.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V15.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V15.B16, V31.B16, V2.B16
+	VMOV V2.B16, V15.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 
@@ -893,7 +1362,7 @@ TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V15 0xf0f0f0f, V14 table
 	// per group: V13 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -905,10 +1374,16 @@ TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $152-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V13.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V13.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -931,11 +1406,80 @@ grouploop:
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V13.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	FMOVQ F2, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	FMOVQ F1, 16(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	FMOVQ F1, 32(R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V13.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
@@ -1007,10 +1551,18 @@ piece7:
 piece8:
 	ADD R3<<2, R0, R0
 	ADD R3>>1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -1148,3 +1700,111 @@ piece19:
 piece20:
 laneend:
 	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V13.B16, V31.B16, V1.B16
+	VMOV V1.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V13.B16, V31.B16, V3.B16
+	VMOV V3.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V31.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V13.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V13.B16, V31.B16, V2.B16
+	VMOV V2.B16, V13.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -29,11 +29,18 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
-	VBROADCASTSS (BX), Y10
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -111,35 +118,170 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y10, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y10, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y10, Y3
+	VPMOVZXWD    32(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y10, Y5
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y0, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y1, Y4
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y3, Y6
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y5, Y8
+	VPSLLD       $0x0f, Y6, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y6, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y8, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y8, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -311,15 +453,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -973,10 +1126,10 @@ groupstream:
 	VMOVNTPS     Y0, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -1051,6 +1204,124 @@ grouprare:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 64(SP), Y0
@@ -1133,6 +1404,16 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1457,7 +1738,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $512-72
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1478,6 +1759,15 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $512-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
@@ -1487,9 +1777,7 @@ groups:
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1567,35 +1855,215 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 512(SP)
+	VMOVUPS      Y11, 768(SP)
+	VMOVUPS      Y10, 896(SP)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 544(SP)
+	VMOVUPS      Y11, 800(SP)
+	VMOVUPS      Y10, 928(SP)
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 576(SP)
+	VMOVUPS      Y11, 832(SP)
+	VMOVUPS      Y10, 960(SP)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 608(SP)
+	VMOVUPS      Y11, 864(SP)
+	VMOVUPS      Y10, 992(SP)
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      768(SP), Y0
+	VMAXPS       Y1, Y0, Y1
+	VMOVUPS      896(SP), Y0
+	VMINPS       Y1, Y0, Y1
+	VMOVUPS      512(SP), Y0
+	VFMADD213PS  Y15, Y0, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      800(SP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMOVUPS      928(SP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMOVUPS      544(SP), Y0
+	VFMADD213PS  Y15, Y0, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      832(SP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      960(SP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMOVUPS      576(SP), Y0
+	VFMADD213PS  Y15, Y0, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      864(SP), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      992(SP), Y0
+	VMINPS       Y4, Y0, Y4
+	VMOVUPS      608(SP), Y0
+	VFMADD213PS  Y15, Y0, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1767,16 +2235,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2586,10 +3065,10 @@ groupstream:
 	VMOVNTPS     Y0, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -2665,6 +3144,194 @@ grouprare:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+40(FP), Y2
+	VBROADCASTSS 4(R8), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VBROADCASTSS most+44(FP), Y4
+	VPSUBD       Y3, Y4, Y5
+	VCVTDQ2PS    Y5, Y3
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS (R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS 4(R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+44(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS (R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS 4(R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS (R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+44(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS 4(R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+44(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 64(SP), Y0
@@ -2748,6 +3415,19 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3146,7 +3826,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $512-72
+TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -3169,11 +3849,18 @@ TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $512-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3273,35 +3960,206 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 512(SP)
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 544(SP)
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 576(SP)
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    32(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 608(SP)
+	VMOVAPS      Y11, Y5
+	VPMOVZXWD    48(SI), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y0, Y2, Y7
+	VMOVUPS      512(SP), Y0
+	VADDPS       Y0, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y1, Y4, Y0
+	VMOVUPS      544(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y1, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y6, Y0
+	VMOVUPS      576(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y5, Y8, Y1
+	VMOVUPS      608(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -3495,16 +4353,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4324,10 +5193,10 @@ groupstream:
 	VMOVNTPS     Y3, 32(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -4413,6 +5282,142 @@ grouprare:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 64(SP), Y0
@@ -4506,6 +5511,21 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4919,11 +5939,18 @@ TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5005,7 +6032,7 @@ grouploop:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5017,35 +6044,182 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y10, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y10, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y10, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y10, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y1
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y6, Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+40(SB), Y3
+	VPACKSSDW    Y2, Y7, Y7
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSWB    Y0, Y7, Y7
+	VPERMD       Y7, Y3, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -5170,7 +6344,7 @@ grouptailnarrow:
 	VPACKUSDW Y5, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, 32(SP)
-	VMOVUPS   constantsAVX2<>+8(SB), Y4
+	VMOVUPS   constantsAVX2<>+40(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -5274,16 +6448,27 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5378,7 +6563,7 @@ short2loop:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5491,7 +6676,7 @@ laneloop:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5830,7 +7015,7 @@ lanetailnarrow:
 	VPACKUSDW Y5, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
 	VMOVUPS   Y3, 32(SP)
-	VMOVUPS   constantsAVX2<>+8(SB), Y3
+	VMOVUPS   constantsAVX2<>+40(SB), Y3
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y4, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -6024,7 +7209,7 @@ groupstream:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6034,10 +7219,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -6115,7 +7300,7 @@ grouprare:
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSWB    Y4, Y1, Y1
@@ -6123,6 +7308,124 @@ grouprare:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 96(SP), Y0
@@ -6208,7 +7511,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -6216,6 +7519,16 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -6299,7 +7612,7 @@ short2stream:
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6392,7 +7705,7 @@ short2rare:
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSWB    Y4, Y1, Y1
@@ -6481,7 +7794,7 @@ lanerare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y2, Y2
@@ -6578,7 +7891,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSWB    Y6, Y2, Y2
@@ -6589,7 +7902,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $544-80
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $1056-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -6610,6 +7923,15 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $544-80
 	JEQ    short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
@@ -6618,9 +7940,7 @@ groups:
 	VBROADCASTSS most+52(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6712,7 +8032,7 @@ grouploop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6724,35 +8044,227 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 544(SP)
+	VMOVUPS      Y12, 800(SP)
+	VMOVUPS      Y11, 928(SP)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y14, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 576(SP)
+	VMOVUPS      Y12, 832(SP)
+	VMOVUPS      Y11, 960(SP)
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 608(SP)
+	VMOVUPS      Y12, 864(SP)
+	VMOVUPS      Y11, 992(SP)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y14, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 640(SP)
+	VMOVUPS      Y12, 896(SP)
+	VMOVUPS      Y11, 1024(SP)
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      800(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      928(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      544(SP), Y5
+	VFMADD213PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      832(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      960(SP), Y6
+	VMINPS       Y1, Y6, Y1
+	VMOVUPS      576(SP), Y6
+	VFMADD213PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      864(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      992(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      608(SP), Y5
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      896(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1024(SP), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      640(SP), Y6
+	VFMADD213PS  Y15, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VXORPS Y15, Y15, Y15
+	CMPQ   R11, $+1
+	JLT    groupnext
+	CMPQ   R10, $+32
+	JLT    grouptail
+	CMPQ   R11, $+32
+	JLT    groupmeet
+	JMP    groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -6887,7 +8399,7 @@ grouptailnarrow:
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6991,17 +8503,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7118,7 +8641,7 @@ short2loop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7262,7 +8785,7 @@ laneloop:
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -7716,7 +9239,7 @@ lanetailnarrow:
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSWB    Y4, Y1, Y1
@@ -7920,7 +9443,7 @@ groupstream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7930,10 +9453,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -8014,7 +9537,7 @@ grouprare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -8022,6 +9545,194 @@ grouprare:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y3, Y4, Y5
+	VCVTDQ2PS    Y5, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y4, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y14, Y14
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y14, Y14
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y5, Y12, Y12
+	VBLENDVPS    Y0, Y6, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 96(SP), Y0
@@ -8110,7 +9821,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -8118,6 +9829,18 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VXORPS Y15, Y15, Y15
+	MOVQ   R13, R11
+	SUBQ   BX, R15
+	ADDQ   R15, BX
+	ADDQ   R15, R8
+	ADDQ   R15, R9
+	MOVQ   R10, R13
+	SUBQ   R15, R15
+	ADDQ   $+32, R15
+	JMP    grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -8223,7 +9946,7 @@ short2stream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8320,7 +10043,7 @@ short2rare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -8440,7 +10163,7 @@ lanerare:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
@@ -8568,7 +10291,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSWB    Y7, Y3, Y3
@@ -8579,7 +10302,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $544-80
+TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -8603,11 +10326,18 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $544-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8707,7 +10437,7 @@ grouploop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8719,35 +10449,218 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 544(SP)
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 576(SP)
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 608(SP)
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 640(SP)
+	VMOVAPS      Y11, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      544(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      576(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      608(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y4
+	VMOVUPS      640(SP), Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y5, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+40(SB), Y2
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y2, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -8890,7 +10803,7 @@ grouptailnarrow:
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8994,17 +10907,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9117,7 +11041,7 @@ short2loop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9249,7 +11173,7 @@ laneloop:
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VMOVUPS      constantsAVX2<>+40(SB), Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9691,7 +11615,7 @@ lanetailnarrow:
 	VPACKUSDW    Y4, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VMOVUPS      constantsAVX2<>+40(SB), Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9903,7 +11827,7 @@ groupstream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9913,10 +11837,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -10005,7 +11929,7 @@ grouprare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -10013,6 +11937,142 @@ grouprare:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 96(SP), Y0
@@ -10109,7 +12169,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -10117,6 +12177,21 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -10218,7 +12293,7 @@ short2stream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VMOVUPS      constantsAVX2<>+40(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -10323,7 +12398,7 @@ short2rare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -10427,7 +12502,7 @@ lanerare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
@@ -10539,7 +12614,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      constantsAVX2<>+8(SB), Y0
+	VMOVUPS      constantsAVX2<>+40(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSWB    Y7, Y3, Y3
@@ -10574,11 +12649,18 @@ TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10673,35 +12755,183 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y10, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y10, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y10, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y10, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y1
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y3
+	VCMPPS       $0x00, Y6, Y0, Y0
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y5
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -10906,18 +13136,29 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11647,10 +13888,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -11737,6 +13978,124 @@ grouprare:
 	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 80(SP), Y0
@@ -11831,6 +14190,16 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -12208,7 +14577,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $528-80
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $1040-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -12229,6 +14598,15 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $528-80
 	JEQ    short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
@@ -12237,9 +14615,7 @@ groups:
 	VBROADCASTSS most+52(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -12344,35 +14720,228 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 528(SP)
+	VMOVUPS      Y12, 784(SP)
+	VMOVUPS      Y11, 912(SP)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y14, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 560(SP)
+	VMOVUPS      Y12, 816(SP)
+	VMOVUPS      Y11, 944(SP)
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 592(SP)
+	VMOVUPS      Y12, 848(SP)
+	VMOVUPS      Y11, 976(SP)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y14, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 624(SP)
+	VMOVUPS      Y12, 880(SP)
+	VMOVUPS      Y11, 1008(SP)
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      784(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      912(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      528(SP), Y5
+	VFMADD213PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      816(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      944(SP), Y6
+	VMINPS       Y1, Y6, Y1
+	VMOVUPS      560(SP), Y6
+	VFMADD213PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      848(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      976(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      592(SP), Y5
+	VFMADD213PS  Y15, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      880(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1008(SP), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      624(SP), Y6
+	VFMADD213PS  Y15, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VXORPS Y15, Y15, Y15
+	CMPQ   R11, $+1
+	JLT    groupnext
+	CMPQ   R10, $+32
+	JLT    grouptail
+	CMPQ   R11, $+32
+	JLT    groupmeet
+	JMP    groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -12587,19 +15156,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13507,10 +16087,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -13600,6 +16180,194 @@ grouprare:
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y3, Y4, Y5
+	VCVTDQ2PS    Y5, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y4, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y14, Y14
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y14, Y14
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y5, Y12, Y12
+	VBLENDVPS    Y0, Y6, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 80(SP), Y0
@@ -13697,6 +16465,18 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VXORPS Y15, Y15, Y15
+	MOVQ   R13, R11
+	SUBQ   BX, R15
+	ADDQ   R15, BX
+	ADDQ   R15, R8
+	ADDQ   R15, R9
+	MOVQ   R10, R13
+	SUBQ   R15, R15
+	ADDQ   $+32, R15
+	JMP    grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -14162,7 +16942,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $528-80
+TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -14186,11 +16966,18 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $528-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -14303,35 +17090,219 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 528(SP)
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 560(SP)
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 592(SP)
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 624(SP)
+	VMOVAPS      Y11, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      528(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      560(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      592(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y4
+	VMOVUPS      624(SP), Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y5, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -14554,19 +17525,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -15454,10 +18436,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -15555,6 +18537,142 @@ grouprare:
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 80(SP), Y0
@@ -15660,6 +18778,21 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -16098,11 +19231,19 @@ lanetailrarenarrow:
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+8(SB)/4, $0x00000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000004
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x00000005
-DATA constantsAVX2<>+24(SB)/4, $0x00000002
-DATA constantsAVX2<>+28(SB)/4, $0x00000006
-DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x00000002
+DATA constantsAVX2<>+20(SB)/4, $0x00000003
+DATA constantsAVX2<>+24(SB)/4, $0x00000004
+DATA constantsAVX2<>+28(SB)/4, $0x00000005
+DATA constantsAVX2<>+32(SB)/4, $0x00000006
 DATA constantsAVX2<>+36(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $40
+DATA constantsAVX2<>+40(SB)/4, $0x00000000
+DATA constantsAVX2<>+44(SB)/4, $0x00000004
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000005
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000003
+DATA constantsAVX2<>+68(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $72

@@ -34,15 +34,22 @@ TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -134,8 +141,8 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -201,13 +208,138 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z8, Z1, Z2
+	VFNMADD231PS Z7, Z2, Z1
+	VFMADD231PS  Z8, Z1, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z4
+	VFNMADD231PS Z7, Z4, Z3
+	VFMADD231PS  Z8, Z3, Z4
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z3
+	VPMOVZXWD    64(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMULPS       Z8, Z5, Z6
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z8, Z5, Z6
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z5
+	VPMOVZXWD    96(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z8, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFMADD231PS  Z8, Z16, Z17
+	VADDPS       Z4, Z2, Z16
+	VADDPS       Z17, Z6, Z18
+	VADDPS       Z18, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z0, Z2
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z1, Z4
+	VPTESTMD     Z11, Z2, K1
+	VPADDD       Z12, Z2, Z2
+	VPADDD       Z10, Z2, K1, Z2
+	VPTESTMD     Z11, Z4, K1
+	VPADDD       Z12, Z4, Z4
+	VPADDD       Z10, Z4, K1, Z4
+	VPERMT2W     Z4, Z9, Z2
+	VMOVUPS      Z2, (DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z3, Z6
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VFMADD213PS  Z13, Z5, Z17
+	VPTESTMD     Z11, Z6, K1
+	VPADDD       Z12, Z6, Z6
+	VPADDD       Z10, Z6, K1, Z6
+	VPTESTMD     Z11, Z17, K1
+	VPADDD       Z12, Z17, Z17
+	VPADDD       Z10, Z17, K1, Z17
+	VPERMT2W     Z17, Z9, Z6
+	VMOVUPS      Z6, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -287,15 +419,26 @@ grouptailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 grouptailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -937,10 +1080,10 @@ groupstream:
 	VMOVNTPS     Z3, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1005,6 +1148,112 @@ grouprare:
 	VPERMT2W     Z0, Z9, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -1085,6 +1334,16 @@ grouptailrarenarrow:
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1541,6 +1800,15 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z0
@@ -1548,13 +1816,11 @@ groups:
 	VCVTDQ2PS    Z1, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1646,8 +1912,8 @@ groupahead:
 	VMOVAPS      Z19, Z1
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1713,13 +1979,157 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z5, Z2
+	VPMOVZXWD    (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z4
+	VFNMADD231PS Z7, Z4, Z3
+	VFMADD231PS  Z8, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z3
+	VMOVAPS      Z6, Z16
+	VMOVAPS      Z5, Z17
+	VPMOVZXWD    32(SI), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VMULPS       Z8, Z18, Z19
+	VFNMADD231PS Z7, Z19, Z18
+	VFMADD231PS  Z8, Z18, Z19
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z18
+	VMOVAPS      Z6, Z20
+	VMOVAPS      Z5, Z21
+	VPMOVZXWD    64(SI), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VMULPS       Z8, Z22, Z23
+	VFNMADD231PS Z7, Z23, Z22
+	VFMADD231PS  Z8, Z22, Z23
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z22
+	VMOVAPS      Z6, Z24
+	VMOVAPS      Z5, Z25
+	VPMOVZXWD    96(SI), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VMULPS       Z8, Z26, Z27
+	VFNMADD231PS Z7, Z27, Z26
+	VFMADD231PS  Z8, Z26, Z27
+	VADDPS       Z19, Z4, Z26
+	VADDPS       Z27, Z23, Z28
+	VADDPS       Z28, Z26, Z26
+	VCMPPS       $0x03, Z26, Z26, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VFMADD213PS  Z13, Z0, Z4
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z19
+	VMINPS       Z19, Z17, Z19
+	VFMADD213PS  Z13, Z3, Z19
+	VPTESTMD     Z11, Z4, K1
+	VPADDD       Z12, Z4, Z4
+	VPADDD       Z10, Z4, K1, Z4
+	VPTESTMD     Z11, Z19, K1
+	VPADDD       Z12, Z19, Z19
+	VPADDD       Z10, Z19, K1, Z19
+	VPERMT2W     Z19, Z9, Z4
+	VMOVUPS      Z4, (DI)
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z21, Z23
+	VFMADD213PS  Z13, Z18, Z23
+	VRNDSCALEPS  $0x08, Z27, Z27
+	VMAXPS       Z27, Z24, Z27
+	VMINPS       Z27, Z25, Z27
+	VFMADD213PS  Z13, Z22, Z27
+	VPTESTMD     Z11, Z23, K1
+	VPADDD       Z12, Z23, Z23
+	VPADDD       Z10, Z23, K1, Z23
+	VPTESTMD     Z11, Z27, K1
+	VPADDD       Z12, Z27, Z27
+	VPADDD       Z10, Z27, K1, Z27
+	VPERMT2W     Z27, Z9, Z23
+	VMOVUPS      Z23, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1799,16 +2209,27 @@ grouptailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2540,10 +2961,10 @@ groupstream:
 	VMOVNTPS     Z3, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -2608,6 +3029,168 @@ grouprare:
 	VPERMT2W     Z0, Z9, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	VMOVAPS      Z0, K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z3
+	VPSUBD       Z3, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z3, Z14, Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	VMOVAPS      Z17, Z6
+	VMOVAPS      Z3, Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R8), Z3
+	VPSUBD       Z3, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z3, Z14, Z16
+	VCVTDQ2PS    Z16, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	VMOVAPS      Z17, K6, Z6
+	VMOVAPS      Z3, K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	VMOVAPS      Z21, Z6
+	VMOVAPS      Z18, Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	VMOVAPS      Z21, K6, Z6
+	VMOVAPS      Z18, K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	VMOVAPS      Z25, Z6
+	VMOVAPS      Z22, Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R8), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	VMOVAPS      Z25, K6, Z6
+	VMOVAPS      Z22, K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -2688,6 +3271,17 @@ grouptailrarenarrow:
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -3193,7 +3787,7 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3218,16 +3812,23 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3331,8 +3932,8 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3406,13 +4007,153 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z8, Z0
+	VMOVAPS      Z6, Z1
+	VPMOVZXWD    (SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z8, Z2
+	VMOVAPS      Z6, Z4
+	VPMOVZXWD    32(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z7, Z5, Z16
+	VFNMADD231PS Z6, Z16, Z5
+	VFMADD231PS  Z7, Z5, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z8, Z5
+	VMOVAPS      Z6, Z17
+	VPMOVZXWD    64(SI), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VSUBPS       Z8, Z18, Z18
+	VMULPS       Z7, Z18, Z19
+	VFNMADD231PS Z6, Z19, Z18
+	VFMADD231PS  Z7, Z18, Z19
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z8, Z18
+	VMOVAPS      Z6, Z20
+	VPMOVZXWD    96(SI), Z21
+	VPSLLD       $0x10, Z21, Z21
+	VSUBPS       Z8, Z21, Z21
+	VMULPS       Z7, Z21, Z22
+	VFNMADD231PS Z6, Z22, Z21
+	VFMADD231PS  Z7, Z21, Z22
+	VADDPS       Z16, Z3, Z21
+	VADDPS       Z22, Z19, Z23
+	VADDPS       Z23, Z21, Z21
+	VCMPPS       $0x03, Z21, Z21, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VADDPS       Z0, Z3, Z3
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VFMADD213PS  Z13, Z4, Z16
+	VADDPS       Z2, Z16, Z16
+	VPTESTMD     Z11, Z3, K1
+	VPADDD       Z12, Z3, Z3
+	VPADDD       Z10, Z3, K1, Z3
+	VPTESTMD     Z11, Z16, K1
+	VPADDD       Z12, Z16, Z16
+	VPADDD       Z10, Z16, K1, Z16
+	VPERMT2W     Z16, Z9, Z3
+	VMOVUPS      Z3, (DI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z19
+	VMINPS       Z19, Z14, Z19
+	VFMADD213PS  Z13, Z17, Z19
+	VADDPS       Z5, Z19, Z19
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VFMADD213PS  Z13, Z20, Z22
+	VADDPS       Z18, Z22, Z22
+	VPTESTMD     Z11, Z19, K1
+	VPADDD       Z12, Z19, Z19
+	VPADDD       Z10, Z19, K1, Z19
+	VPTESTMD     Z11, Z22, K1
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K1, Z22
+	VPERMT2W     Z22, Z9, Z19
+	VMOVUPS      Z19, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -3500,16 +4241,27 @@ grouptailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4210,10 +4962,10 @@ groupstream:
 	VMOVNTPS     Z3, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -4282,6 +5034,126 @@ grouprare:
 	VPERMT2W     Z0, Z9, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -4366,6 +5238,17 @@ grouptailrarenarrow:
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -4867,15 +5750,22 @@ TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4981,8 +5871,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5062,13 +5952,148 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z6, Z0
+	VPMOVZXWD    (DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z7, Z1, Z2
+	VFNMADD231PS Z6, Z2, Z1
+	VFMADD231PS  Z7, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z6, Z1
+	VPMOVZXWD    32(DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z6, Z3
+	VPMOVZXWD    64(DX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMULPS       Z7, Z5, Z16
+	VFNMADD231PS Z6, Z16, Z5
+	VFMADD231PS  Z7, Z5, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z6, Z5
+	VPMOVZXWD    96(DX), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VMULPS       Z7, Z17, Z18
+	VFNMADD231PS Z6, Z18, Z17
+	VFMADD231PS  Z7, Z17, Z18
+	VADDPS       Z4, Z2, Z17
+	VADDPS       Z18, Z16, Z19
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VFMADD213PS  Z13, Z17, Z0
+	VCMPPS       $0x00, Z2, Z17, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z1
+	VCMPPS       $0x00, Z4, Z2, K2
+	VPTESTMD     Z11, Z0, K3
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K3, Z0
+	VPTESTMD     Z11, Z1, K3
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VPERMT2W     Z1, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCMPPS       $0x00, Z18, Z0, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z3
+	VPADDD       Z10, Z3, K5, Z3
+	VPTESTMD     Z11, Z5, K5
+	VPADDD       Z12, Z5, Z5
+	VPADDD       Z10, Z5, K5, Z5
+	VPERMT2W     Z5, Z9, Z3
+	VMOVUPS      Z3, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -5161,16 +6186,27 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5901,10 +6937,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -5978,6 +7014,112 @@ grouprare:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -6067,6 +7209,16 @@ grouptailrarenarrow:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -6589,6 +7741,15 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -6596,13 +7757,11 @@ groups:
 	VCVTDQ2PS    Z1, Z5
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z4
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z16
 	VPSLLD       $0x10, Z16, Z16
@@ -6708,8 +7867,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6789,13 +7948,167 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z5
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z4
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z6, Z0
+	VMOVAPS      Z5, Z1
+	VMOVAPS      Z4, Z2
+	VPMOVZXWD    (DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z16
+	VFNMADD231PS Z6, Z16, Z3
+	VFMADD231PS  Z7, Z3, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z6, Z3
+	VMOVAPS      Z5, Z17
+	VMOVAPS      Z4, Z18
+	VPMOVZXWD    32(DX), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VMULPS       Z7, Z19, Z20
+	VFNMADD231PS Z6, Z20, Z19
+	VFMADD231PS  Z7, Z19, Z20
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z6, Z19
+	VMOVAPS      Z5, Z21
+	VMOVAPS      Z4, Z22
+	VPMOVZXWD    64(DX), Z23
+	VPSLLD       $0x10, Z23, Z23
+	VMULPS       Z7, Z23, Z24
+	VFNMADD231PS Z6, Z24, Z23
+	VFMADD231PS  Z7, Z23, Z24
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z6, Z23
+	VMOVAPS      Z5, Z25
+	VMOVAPS      Z4, Z26
+	VPMOVZXWD    96(DX), Z27
+	VPSLLD       $0x10, Z27, Z27
+	VMULPS       Z7, Z27, Z28
+	VFNMADD231PS Z6, Z28, Z27
+	VFMADD231PS  Z7, Z27, Z28
+	VADDPS       Z20, Z16, Z27
+	VADDPS       Z28, Z24, Z29
+	VADDPS       Z29, Z27, Z27
+	VCMPPS       $0x03, Z27, Z27, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCMPPS       $0x00, Z16, Z1, K1
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z17, Z17
+	VMINPS       Z17, Z18, Z17
+	VFMADD213PS  Z13, Z17, Z3
+	VCMPPS       $0x00, Z20, Z17, K2
+	VPTESTMD     Z11, Z0, K3
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K3, Z0
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z3
+	VPADDD       Z10, Z3, K3, Z3
+	VPERMT2W     Z3, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VMAXPS       Z24, Z21, Z21
+	VMINPS       Z21, Z22, Z21
+	VFMADD213PS  Z13, Z21, Z19
+	VCMPPS       $0x00, Z24, Z21, K3
+	VRNDSCALEPS  $0x08, Z28, Z28
+	VMAXPS       Z28, Z25, Z25
+	VMINPS       Z25, Z26, Z25
+	VFMADD213PS  Z13, Z25, Z23
+	VCMPPS       $0x00, Z28, Z25, K4
+	VPTESTMD     Z11, Z19, K5
+	VPADDD       Z12, Z19, Z19
+	VPADDD       Z10, Z19, K5, Z19
+	VPTESTMD     Z11, Z23, K5
+	VPADDD       Z12, Z23, Z23
+	VPADDD       Z10, Z23, K5, Z23
+	VPERMT2W     Z23, Z9, Z19
+	VMOVUPS      Z19, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z5
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -6888,17 +8201,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7719,10 +9043,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -7796,6 +9120,168 @@ grouprare:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	VMOVAPS      Z2, K6, Z5
+	VMOVAPS      Z0, K6, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z3, Z14, Z17
+	VCVTDQ2PS    Z17, Z3
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VMOVAPS      Z18, Z5
+	VMOVAPS      Z3, Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z3, Z14, Z17
+	VCVTDQ2PS    Z17, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	VMOVAPS      Z18, K6, Z5
+	VMOVAPS      Z3, K6, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VMOVAPS      Z22, Z5
+	VMOVAPS      Z19, Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	VMOVAPS      Z22, K6, Z5
+	VMOVAPS      Z19, K6, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z23
+	VPSUBD       Z23, Z15, Z25
+	VCVTDQ2PS    Z25, Z26
+	VPSUBD       Z23, Z14, Z25
+	VCVTDQ2PS    Z25, Z23
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	VMOVAPS      Z26, Z5
+	VMOVAPS      Z23, Z4
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z23
+	VPSUBD       Z23, Z15, Z25
+	VCVTDQ2PS    Z25, Z26
+	VPSUBD       Z23, Z14, Z25
+	VCVTDQ2PS    Z25, Z23
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	VMOVAPS      Z26, K6, Z5
+	VMOVAPS      Z23, K6, Z4
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -7885,6 +9371,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -8454,7 +9951,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table, Z8 0x1010101
 	// per group: Z7 scale, Z6 recip, Z5 minval
-	// vector registers in use at once: 24
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8481,16 +9978,23 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z5
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8608,8 +10112,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8697,13 +10201,163 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VMOVAPS      Z5, Z1
+	VPMOVZXWD    (DX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VMULPS       Z6, Z2, Z3
+	VFNMADD231PS Z5, Z3, Z2
+	VFMADD231PS  Z6, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z2
+	VMOVAPS      Z5, Z4
+	VPMOVZXWD    32(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VSUBPS       Z7, Z16, Z16
+	VMULPS       Z6, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z6, Z16, Z17
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z16
+	VMOVAPS      Z5, Z18
+	VPMOVZXWD    64(DX), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VSUBPS       Z7, Z19, Z19
+	VMULPS       Z6, Z19, Z20
+	VFNMADD231PS Z5, Z20, Z19
+	VFMADD231PS  Z6, Z19, Z20
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z19
+	VMOVAPS      Z5, Z21
+	VPMOVZXWD    96(DX), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VSUBPS       Z7, Z22, Z22
+	VMULPS       Z6, Z22, Z23
+	VFNMADD231PS Z5, Z23, Z22
+	VFMADD231PS  Z6, Z22, Z23
+	VADDPS       Z17, Z3, Z22
+	VADDPS       Z23, Z20, Z24
+	VADDPS       Z24, Z22, Z22
+	VCMPPS       $0x03, Z22, Z22, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VFMADD213PS  Z13, Z22, Z1
+	VADDPS       Z0, Z1, Z1
+	VCMPPS       $0x00, Z3, Z22, K1
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x00, Z17, Z0, K2
+	VPTESTMD     Z11, Z1, K3
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VPTESTMD     Z11, Z4, K3
+	VPADDD       Z12, Z4, Z4
+	VPADDD       Z10, Z4, K3, Z4
+	VPERMT2W     Z4, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z18
+	VADDPS       Z16, Z18, Z18
+	VCMPPS       $0x00, Z20, Z0, K3
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z21
+	VADDPS       Z19, Z21, Z21
+	VCMPPS       $0x00, Z23, Z0, K4
+	VPTESTMD     Z11, Z18, K5
+	VPADDD       Z12, Z18, Z18
+	VPADDD       Z10, Z18, K5, Z18
+	VPTESTMD     Z11, Z21, K5
+	VPADDD       Z12, Z21, Z21
+	VPADDD       Z10, Z21, K5, Z21
+	VPERMT2W     Z21, Z9, Z18
+	VMOVUPS      Z18, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z8, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -8804,17 +10458,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9604,10 +11269,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -9685,6 +11350,126 @@ grouprare:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z7
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z7
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z7
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z7
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -9778,6 +11563,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z   Z8, K1, Z0
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -10342,15 +12138,22 @@ TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10455,8 +12258,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10535,13 +12338,147 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VPMOVZXWD    (DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z8, Z1, Z2
+	VFNMADD231PS Z7, Z2, Z1
+	VFMADD231PS  Z8, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    32(DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z4
+	VFNMADD231PS Z7, Z4, Z3
+	VFMADD231PS  Z8, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z3
+	VPMOVZXWD    64(DX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMULPS       Z8, Z5, Z6
+	VFNMADD231PS Z7, Z6, Z5
+	VFMADD231PS  Z8, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z5
+	VPMOVZXWD    96(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z8, Z16, Z17
+	VFNMADD231PS Z7, Z17, Z16
+	VFMADD231PS  Z8, Z16, Z17
+	VADDPS       Z4, Z2, Z16
+	VADDPS       Z17, Z6, Z18
+	VADDPS       Z18, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z16
+	VMINPS       Z16, Z14, Z16
+	VFMADD213PS  Z13, Z16, Z0
+	VCMPPS       $0x00, Z2, Z16, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z1
+	VCMPPS       $0x00, Z4, Z2, K2
+	VPTESTMD     Z11, Z0, K3
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K3, Z0
+	VPTESTMD     Z11, Z1, K3
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VPERMT2W     Z1, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCMPPS       $0x00, Z17, Z0, K4
+	VPTESTMD     Z11, Z3, K5
+	VPADDD       Z12, Z3, Z3
+	VPADDD       Z10, Z3, K5, Z3
+	VPTESTMD     Z11, Z5, K5
+	VPADDD       Z12, Z5, Z5
+	VPADDD       Z10, Z5, K5, Z5
+	VPERMT2W     Z5, Z9, Z3
+	VMOVUPS      Z3, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -10666,18 +12603,29 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11434,10 +13382,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -11510,6 +13458,112 @@ grouprare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -11598,6 +13652,16 @@ grouptailrarenarrow:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -12113,6 +14177,15 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z0
@@ -12120,13 +14193,11 @@ groups:
 	VCVTDQ2PS    Z1, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12231,8 +14302,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -12311,13 +14382,166 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z5, Z2
+	VPMOVZXWD    (DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z4
+	VFNMADD231PS Z7, Z4, Z3
+	VFMADD231PS  Z8, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z3
+	VMOVAPS      Z6, Z16
+	VMOVAPS      Z5, Z17
+	VPMOVZXWD    32(DX), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VMULPS       Z8, Z18, Z19
+	VFNMADD231PS Z7, Z19, Z18
+	VFMADD231PS  Z8, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z18
+	VMOVAPS      Z6, Z20
+	VMOVAPS      Z5, Z21
+	VPMOVZXWD    64(DX), Z22
+	VPSLLD       $0x10, Z22, Z22
+	VMULPS       Z8, Z22, Z23
+	VFNMADD231PS Z7, Z23, Z22
+	VFMADD231PS  Z8, Z22, Z23
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z22
+	VMOVAPS      Z6, Z24
+	VMOVAPS      Z5, Z25
+	VPMOVZXWD    96(DX), Z26
+	VPSLLD       $0x10, Z26, Z26
+	VMULPS       Z8, Z26, Z27
+	VFNMADD231PS Z7, Z27, Z26
+	VFMADD231PS  Z8, Z26, Z27
+	VADDPS       Z19, Z4, Z26
+	VADDPS       Z27, Z23, Z28
+	VADDPS       Z28, Z26, Z26
+	VCMPPS       $0x03, Z26, Z26, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z3
+	VCMPPS       $0x00, Z19, Z16, K2
+	VPTESTMD     Z11, Z0, K3
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K3, Z0
+	VPTESTMD     Z11, Z3, K3
+	VPADDD       Z12, Z3, Z3
+	VPADDD       Z10, Z3, K3, Z3
+	VPERMT2W     Z3, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VCMPPS       $0x00, Z23, Z20, K3
+	VRNDSCALEPS  $0x08, Z27, Z27
+	VMAXPS       Z27, Z24, Z24
+	VMINPS       Z24, Z25, Z24
+	VFMADD213PS  Z13, Z24, Z22
+	VCMPPS       $0x00, Z27, Z24, K4
+	VPTESTMD     Z11, Z18, K5
+	VPADDD       Z12, Z18, Z18
+	VPADDD       Z10, Z18, K5, Z18
+	VPTESTMD     Z11, Z22, K5
+	VPADDD       Z12, Z22, Z22
+	VPADDD       Z10, Z22, K5, Z22
+	VPERMT2W     Z22, Z9, Z18
+	VMOVUPS      Z18, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -12442,19 +14666,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13301,10 +15536,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -13377,6 +15612,168 @@ grouprare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VMOVAPS      Z2, K6, Z6
+	VMOVAPS      Z0, K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z3, Z14, Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VMOVAPS      Z17, Z6
+	VMOVAPS      Z3, Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z3, Z14, Z16
+	VCVTDQ2PS    Z16, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VMOVAPS      Z17, K6, Z6
+	VMOVAPS      Z3, K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VMOVAPS      Z21, Z6
+	VMOVAPS      Z18, Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VMOVAPS      Z21, K6, Z6
+	VMOVAPS      Z18, K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VMOVAPS      Z25, Z6
+	VMOVAPS      Z22, Z5
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z22
+	VPSUBD       Z22, Z15, Z24
+	VCVTDQ2PS    Z24, Z25
+	VPSUBD       Z22, Z14, Z24
+	VCVTDQ2PS    Z24, Z22
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VMOVAPS      Z25, K6, Z6
+	VMOVAPS      Z22, K6, Z5
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -13465,6 +15862,17 @@ grouptailrarenarrow:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -14028,7 +16436,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 23
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -14054,16 +16462,23 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -14180,8 +16595,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -14268,13 +16683,162 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z8, Z0
+	VMOVAPS      Z6, Z1
+	VPMOVZXWD    (DX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z8, Z2
+	VMOVAPS      Z6, Z4
+	VPMOVZXWD    32(DX), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z7, Z5, Z16
+	VFNMADD231PS Z6, Z16, Z5
+	VFMADD231PS  Z7, Z5, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z8, Z5
+	VMOVAPS      Z6, Z17
+	VPMOVZXWD    64(DX), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VSUBPS       Z8, Z18, Z18
+	VMULPS       Z7, Z18, Z19
+	VFNMADD231PS Z6, Z19, Z18
+	VFMADD231PS  Z7, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z8, Z18
+	VMOVAPS      Z6, Z20
+	VPMOVZXWD    96(DX), Z21
+	VPSLLD       $0x10, Z21, Z21
+	VSUBPS       Z8, Z21, Z21
+	VMULPS       Z7, Z21, Z22
+	VFNMADD231PS Z6, Z22, Z21
+	VFMADD231PS  Z7, Z21, Z22
+	VADDPS       Z16, Z3, Z21
+	VADDPS       Z22, Z19, Z23
+	VADDPS       Z23, Z21, Z21
+	VCMPPS       $0x03, Z21, Z21, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VFMADD213PS  Z13, Z21, Z1
+	VADDPS       Z0, Z1, Z1
+	VCMPPS       $0x00, Z3, Z21, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x00, Z16, Z0, K2
+	VPTESTMD     Z11, Z1, K3
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K3, Z1
+	VPTESTMD     Z11, Z4, K3
+	VPADDD       Z12, Z4, Z4
+	VPADDD       Z10, Z4, K3, Z4
+	VPERMT2W     Z4, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z5, Z17, Z17
+	VCMPPS       $0x00, Z19, Z0, K3
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z20
+	VADDPS       Z18, Z20, Z20
+	VCMPPS       $0x00, Z22, Z0, K4
+	VPTESTMD     Z11, Z17, K5
+	VPADDD       Z12, Z17, Z17
+	VPADDD       Z10, Z17, K5, Z17
+	VPTESTMD     Z11, Z20, K5
+	VPADDD       Z12, Z20, Z20
+	VPADDD       Z10, Z20, K5, Z20
+	VPERMT2W     Z20, Z9, Z17
+	VMOVUPS      Z17, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -14407,19 +16971,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -15235,10 +17810,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -15315,6 +17890,126 @@ grouprare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	VBROADCASTSS 4(BX), K6, Z6
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -15407,6 +18102,17 @@ grouptailrarenarrow:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -31,11 +31,17 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V10.S4]
-	VLD1R (R3), [V9.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -98,11 +104,128 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V9.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
+	VFMLS V9.S4, V4.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V1.B16
+	FMOVQ 16(R1), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V9.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V8.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V0.S4, V3.S4, V5.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V2.S4, V4.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
+	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V1.S4, V7.S4, V0.S4
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V6.S4, V8.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -210,11 +333,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -522,6 +653,144 @@ grouprare:
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -589,6 +858,15 @@ grouptailrarenarrow:
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -731,7 +1009,7 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
-	// vector registers in use at once: 16
+	// vector registers in use at once: 27
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -751,6 +1029,14 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
@@ -758,9 +1044,7 @@ groups:
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -823,11 +1107,147 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	VMOV V7.B16, V2.B16
+	FMOVQ (R1), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V9.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	VMOV V8.B16, V6.B16
+	VMOV V7.B16, V16.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V17.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V3.B16
+	VMOV V8.B16, V18.B16
+	VMOV V7.B16, V19.B16
+	FMOVQ 16(R1), F20
+	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
+	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
+	VFMLS V9.S4, V22.S4, V21.S4
+	VFMLA V10.S4, V21.S4, V22.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V21.B16
+	VMOV V8.B16, V23.B16
+	VMOV V7.B16, V24.B16
+	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
+	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
+	VFMLS V9.S4, V25.S4, V20.S4
+	VFMLA V10.S4, V20.S4, V25.S4
+	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
+	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
+	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
+	WORD $0x6e30fa94 // fmaxv s20, v20.4s
+	FCMPS F20, F20
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V1.S4
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e26f631 // fmax v17.4s, v17.4s, v6.4s
+	WORD $0x4eb0f631 // fmin v17.4s, v17.4s, v16.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V17.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
+	WORD $0x4e32f6d6 // fmax v22.4s, v22.4s, v18.4s
+	WORD $0x4eb3f6d6 // fmin v22.4s, v22.4s, v19.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V22.S4, V0.S4
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e37f739 // fmax v25.4s, v25.4s, v23.4s
+	WORD $0x4eb8f739 // fmin v25.4s, v25.4s, v24.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V21.S4, V25.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -935,12 +1355,20 @@ piece7:
 piece8:
 	ADD R5<<1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1314,6 +1742,220 @@ grouprare:
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V2.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	VMOV V18.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	VMOV V4.B16, V6.B16
+	VBSL V8.B16, V18.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	VMOV V4.B16, V6.B16
+	VBSL V7.B16, V16.B16, V6.B16
+	VMOV V6.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	VMOV V21.B16, V8.B16
+	VMOV V19.B16, V7.B16
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	ADD $4, R6, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V10.B16, V31.B16, V18.B16
+	VMOV V18.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V9.B16, V31.B16, V18.B16
+	VMOV V18.B16, V9.B16
+	VMOV V3.B16, V18.B16
+	VBSL V8.B16, V21.B16, V18.B16
+	VMOV V18.B16, V8.B16
+	VMOV V3.B16, V18.B16
+	VBSL V7.B16, V19.B16, V18.B16
+	VMOV V18.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	VLD1R (R3), [V10.S4]
+	VLD1R (R2), [V9.S4]
+	VMOV V26.B16, V8.B16
+	VMOV V24.B16, V7.B16
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	ADD $4, R6, R16
+	VDUP R16, V23.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
+	VCMEQ V31.S4, V21.S4, V21.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V10.B16, V31.B16, V23.B16
+	VMOV V23.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V9.B16, V31.B16, V23.B16
+	VMOV V23.B16, V9.B16
+	VMOV V21.B16, V23.B16
+	VBSL V8.B16, V26.B16, V23.B16
+	VMOV V23.B16, V8.B16
+	VMOV V21.B16, V23.B16
+	VBSL V7.B16, V24.B16, V23.B16
+	VMOV V23.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1381,6 +2023,16 @@ grouptailrarenarrow:
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1563,7 +2215,7 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 19
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1585,12 +2237,18 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1661,11 +2319,143 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	FMOVQ (R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V3.B16
+	VMOV V8.B16, V5.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V2.B16
+	VMOV V8.B16, V7.B16
+	FMOVQ 16(R1), F16
+	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
+	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
+	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
+	VFMLS V8.S4, V18.S4, V17.S4
+	VFMLA V9.S4, V17.S4, V18.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V17.B16
+	VMOV V8.B16, V19.B16
+	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
+	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
+	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
+	VFMLS V8.S4, V20.S4, V16.S4
+	VFMLA V9.S4, V16.S4, V20.S4
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
+	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V16.S4
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V6.S4, V0.S4
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	VCMTST V12.S4, V16.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
+	WORD $0x4e634010 // addhn2 v16.8h, v0.4s, v3.4s
+	FMOVQ F16, (R0)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V18.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
+	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V19.S4, V20.S4, V1.S4
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1781,12 +2571,20 @@ piece7:
 piece8:
 	ADD R5<<1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2148,6 +2946,174 @@ grouprare:
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V19.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
+	VCMEQ V31.S4, V17.S4, V17.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V10.B16, V31.B16, V19.B16
+	VMOV V19.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V9.B16, V31.B16, V19.B16
+	VMOV V19.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V8.B16, V31.B16, V19.B16
+	VMOV V19.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2219,6 +3185,16 @@ grouptailrarenarrow:
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2399,11 +3375,17 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2476,11 +3458,138 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V9.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
+	VFMLS V9.S4, V4.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V9.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V8.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V16.S4
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	VCMTST V12.S4, V16.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
+	WORD $0x4e644070 // addhn2 v16.8h, v3.4s, v4.4s
+	FMOVQ F16, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -2616,11 +3725,19 @@ piece12:
 	ADD R5<<1, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2974,6 +4091,144 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3050,6 +4305,15 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3210,7 +4474,7 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
-	// vector registers in use at once: 20
+	// vector registers in use at once: 27
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3231,6 +4495,14 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
@@ -3238,9 +4510,7 @@ groups:
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3313,11 +4583,157 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	VMOV V7.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V9.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	VMOV V8.B16, V6.B16
+	VMOV V7.B16, V16.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V17.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V3.B16
+	VMOV V8.B16, V18.B16
+	VMOV V7.B16, V19.B16
+	FMOVQ 16(R2), F20
+	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
+	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
+	VFMLS V9.S4, V22.S4, V21.S4
+	VFMLA V10.S4, V21.S4, V22.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V21.B16
+	VMOV V8.B16, V23.B16
+	VMOV V7.B16, V24.B16
+	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
+	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
+	VFMLS V9.S4, V25.S4, V20.S4
+	VFMLA V10.S4, V20.S4, V25.S4
+	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
+	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
+	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
+	WORD $0x6e30fa94 // fmaxv s20, v20.4s
+	FCMPS F20, F20
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e26f626 // fmax v6.4s, v17.4s, v6.4s
+	WORD $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
+	WORD $0x4e32f6d2 // fmax v18.4s, v22.4s, v18.4s
+	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V18.S4, V0.S4
+	WORD $0x4e36e652 // fcmeq v18.4s, v18.4s, v22.4s
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e37f737 // fmax v23.4s, v25.4s, v23.4s
+	WORD $0x4eb8f6f7 // fmin v23.4s, v23.4s, v24.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V21.S4, V23.S4, V2.S4
+	WORD $0x4e39e6f7 // fcmeq v23.4s, v23.4s, v25.4s
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
+	FMOVQ F0, 16(R0)
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V23.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -3453,12 +4869,20 @@ piece12:
 	ADD R6<<1, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -3878,6 +5302,220 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V4.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V2.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VMOV V18.B16, V8.B16
+	VMOV V16.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V16.S4]
+	VSUB V16.S4, V15.S4, V17.S4
+	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
+	VSUB V16.S4, V14.S4, V17.S4
+	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
+	ADD $4, R7, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	VMOV V4.B16, V6.B16
+	VBSL V8.B16, V18.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	VMOV V4.B16, V6.B16
+	VBSL V7.B16, V16.B16, V6.B16
+	VMOV V6.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VMOV V21.B16, V8.B16
+	VMOV V19.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V19.S4]
+	VSUB V19.S4, V15.S4, V20.S4
+	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
+	VSUB V19.S4, V14.S4, V20.S4
+	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
+	ADD $4, R7, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V10.B16, V31.B16, V18.B16
+	VMOV V18.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V18.B16
+	VBSL V9.B16, V31.B16, V18.B16
+	VMOV V18.B16, V9.B16
+	VMOV V3.B16, V18.B16
+	VBSL V8.B16, V21.B16, V18.B16
+	VMOV V18.B16, V8.B16
+	VMOV V3.B16, V18.B16
+	VBSL V7.B16, V19.B16, V18.B16
+	VMOV V18.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VMOV V26.B16, V8.B16
+	VMOV V24.B16, V7.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V24.S4]
+	VSUB V24.S4, V15.S4, V25.S4
+	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
+	VSUB V24.S4, V14.S4, V25.S4
+	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
+	ADD $4, R7, R16
+	VDUP R16, V23.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
+	VCMEQ V31.S4, V21.S4, V21.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V10.B16, V31.B16, V23.B16
+	VMOV V23.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V21.B16, V23.B16
+	VBSL V9.B16, V31.B16, V23.B16
+	VMOV V23.B16, V9.B16
+	VMOV V21.B16, V23.B16
+	VBSL V8.B16, V26.B16, V23.B16
+	VMOV V23.B16, V8.B16
+	VMOV V21.B16, V23.B16
+	VBSL V7.B16, V24.B16, V23.B16
+	VMOV V23.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3954,6 +5592,16 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4154,7 +5802,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 19
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4177,12 +5825,18 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4263,11 +5917,153 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V8.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V3.B16
+	VMOV V8.B16, V5.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V2.B16
+	VMOV V8.B16, V7.B16
+	FMOVQ 16(R2), F16
+	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
+	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
+	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
+	VFMLS V8.S4, V18.S4, V17.S4
+	VFMLA V9.S4, V17.S4, V18.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V17.B16
+	VMOV V8.B16, V19.B16
+	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
+	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
+	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
+	VFMLS V8.S4, V20.S4, V16.S4
+	VFMLA V9.S4, V16.S4, V20.S4
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
+	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
+	VFMLA V1.S4, V16.S4, V21.S4
+	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	VCMTST V12.S4, V21.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6342b5 // addhn v21.4h, v21.4s, v3.4s
+	WORD $0x4e644035 // addhn2 v21.8h, v1.4s, v4.4s
+	FMOVQ F21, (R0)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V19.S4, V2.S4, V4.S4
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V4.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
+	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V0.H8, V16.H8, V16.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -4411,12 +6207,20 @@ piece12:
 	ADD R6<<1, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -4824,6 +6628,174 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V19.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
+	VCMEQ V31.S4, V17.S4, V17.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V10.B16, V31.B16, V19.B16
+	VMOV V19.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V9.B16, V31.B16, V19.B16
+	VMOV V19.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V8.B16, V31.B16, V19.B16
+	VMOV V19.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4904,6 +6876,16 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5103,11 +7085,17 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5183,11 +7171,141 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e29dc24 // fmul v4.4s, v1.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V6.S4
+	VFMLA V9.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V6.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
+	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V17.S4
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	VCMTST V12.S4, V17.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e624231 // addhn v17.4h, v17.4s, v2.4s
+	WORD $0x4e644071 // addhn2 v17.8h, v3.4s, v4.4s
+	FMOVQ F17, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -5329,11 +7447,19 @@ piece10:
 	ADD R5<<1, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5699,6 +7825,144 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V9.B16, V31.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5778,6 +8042,15 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5944,7 +8217,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
-	// vector registers in use at once: 21
+	// vector registers in use at once: 28
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5966,6 +8239,14 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V0.S4]
@@ -5973,9 +8254,7 @@ groups:
 	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6051,11 +8330,160 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	VMOV V7.B16, V1.B16
+	VMOV V6.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V8.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V4.B16
+	VMOV V7.B16, V16.B16
+	VMOV V6.B16, V17.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29dc72 // fmul v18.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V18.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V18.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V3.B16
+	VMOV V7.B16, V19.B16
+	VMOV V6.B16, V20.B16
+	FMOVQ 16(R2), F21
+	WORD $0x2e613ab6 // shll v22.4s, v21.4h, #16
+	WORD $0x6e29ded7 // fmul v23.4s, v22.4s, v9.4s
+	VFMLS V8.S4, V23.S4, V22.S4
+	VFMLA V9.S4, V22.S4, V23.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V22.B16
+	VMOV V7.B16, V24.B16
+	VMOV V6.B16, V25.B16
+	WORD $0x6e613ab5 // shll2 v21.4s, v21.8h, #16
+	WORD $0x6e29deba // fmul v26.4s, v21.4s, v9.4s
+	VFMLS V8.S4, V26.S4, V21.S4
+	VFMLA V9.S4, V21.S4, V26.S4
+	WORD $0x4e32f4b5 // fmax v21.4s, v5.4s, v18.4s
+	WORD $0x4e3af6fb // fmax v27.4s, v23.4s, v26.4s
+	WORD $0x4e3bf6b5 // fmax v21.4s, v21.4s, v27.4s
+	WORD $0x6e30fab5 // fmaxv s21, v21.4s
+	FCMPS F21, F21
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e30f650 // fmax v16.4s, v18.4s, v16.4s
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V16.S4, V0.S4
+	WORD $0x4e32e610 // fcmeq v16.4s, v16.4s, v18.4s
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e33f6f3 // fmax v19.4s, v23.4s, v19.4s
+	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V19.S4, V0.S4
+	WORD $0x4e37e673 // fcmeq v19.4s, v19.4s, v23.4s
+	WORD $0x4e218b5a // frintn v26.4s, v26.4s
+	WORD $0x4e38f758 // fmax v24.4s, v26.4s, v24.4s
+	WORD $0x4eb9f718 // fmin v24.4s, v24.4s, v25.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V22.S4, V24.S4, V2.S4
+	WORD $0x4e3ae718 // fcmeq v24.4s, v24.4s, v26.4s
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
+	FMOVQ F0, 16(R0)
+	VUZP1 V16.H8, V1.H8, V1.H8
+	VUZP1 V24.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -6197,12 +8625,20 @@ piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -6634,6 +9070,220 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V4.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V2.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	VMOV V19.B16, V7.B16
+	VMOV V17.B16, V6.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e4 // smax v4.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V16.B16
+	VBSL V9.B16, V31.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	VMOV V4.B16, V16.B16
+	VBSL V7.B16, V19.B16, V16.B16
+	VMOV V16.B16, V7.B16
+	VMOV V4.B16, V16.B16
+	VBSL V6.B16, V17.B16, V16.B16
+	VMOV V16.B16, V6.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V20.S4]
+	VSUB V20.S4, V15.S4, V21.S4
+	WORD $0x4e21dab6 // scvtf v22.4s, v21.4s
+	VSUB V20.S4, V14.S4, V21.S4
+	WORD $0x4e21dab4 // scvtf v20.4s, v21.4s
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	VMOV V22.B16, V7.B16
+	VMOV V20.B16, V6.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V20.S4]
+	VSUB V20.S4, V15.S4, V21.S4
+	WORD $0x4e21dab6 // scvtf v22.4s, v21.4s
+	VSUB V20.S4, V14.S4, V21.S4
+	WORD $0x4e21dab4 // scvtf v20.4s, v21.4s
+	ADD $4, R7, R16
+	VDUP R16, V19.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb367e3 // smax v3.4s, v31.4s, v19.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V19.B16
+	VBSL V9.B16, V31.B16, V19.B16
+	VMOV V19.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V19.B16
+	VBSL V8.B16, V31.B16, V19.B16
+	VMOV V19.B16, V8.B16
+	VMOV V3.B16, V19.B16
+	VBSL V7.B16, V22.B16, V19.B16
+	VMOV V19.B16, V7.B16
+	VMOV V3.B16, V19.B16
+	VBSL V6.B16, V20.B16, V19.B16
+	VMOV V19.B16, V6.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V25.S4]
+	VSUB V25.S4, V15.S4, V26.S4
+	WORD $0x4e21db5b // scvtf v27.4s, v26.4s
+	VSUB V25.S4, V14.S4, V26.S4
+	WORD $0x4e21db59 // scvtf v25.4s, v26.4s
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	VMOV V27.B16, V7.B16
+	VMOV V25.B16, V6.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V25.S4]
+	VSUB V25.S4, V15.S4, V26.S4
+	WORD $0x4e21db5b // scvtf v27.4s, v26.4s
+	VSUB V25.S4, V14.S4, V26.S4
+	WORD $0x4e21db59 // scvtf v25.4s, v26.4s
+	ADD $4, R7, R16
+	VDUP R16, V24.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb867f6 // smax v22.4s, v31.4s, v24.4s
+	VCMEQ V31.S4, V22.S4, V22.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V22.B16, V24.B16
+	VBSL V9.B16, V31.B16, V24.B16
+	VMOV V24.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V22.B16, V24.B16
+	VBSL V8.B16, V31.B16, V24.B16
+	VMOV V24.B16, V8.B16
+	VMOV V22.B16, V24.B16
+	VBSL V7.B16, V27.B16, V24.B16
+	VMOV V24.B16, V7.B16
+	VMOV V22.B16, V24.B16
+	VBSL V6.B16, V25.B16, V24.B16
+	VMOV V24.B16, V6.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6713,6 +9363,16 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6919,7 +9579,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V7 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -6943,12 +9603,18 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7032,11 +9698,156 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	VMOV V7.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V3.B16
+	VMOV V7.B16, V5.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6e28dc46 // fmul v6.4s, v2.4s, v8.4s
+	VFMLS V7.S4, V6.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V2.B16
+	VMOV V7.B16, V16.B16
+	FMOVQ 16(R2), F17
+	WORD $0x2e613a32 // shll v18.4s, v17.4h, #16
+	WORD $0x4ea9d652 // fsub v18.4s, v18.4s, v9.4s
+	WORD $0x6e28de53 // fmul v19.4s, v18.4s, v8.4s
+	VFMLS V7.S4, V19.S4, V18.S4
+	VFMLA V8.S4, V18.S4, V19.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V18.B16
+	VMOV V7.B16, V20.B16
+	WORD $0x6e613a31 // shll2 v17.4s, v17.8h, #16
+	WORD $0x4ea9d631 // fsub v17.4s, v17.4s, v9.4s
+	WORD $0x6e28de35 // fmul v21.4s, v17.4s, v8.4s
+	VFMLS V7.S4, V21.S4, V17.S4
+	VFMLA V8.S4, V17.S4, V21.S4
+	WORD $0x4e26f491 // fmax v17.4s, v4.4s, v6.4s
+	WORD $0x4e35f676 // fmax v22.4s, v19.4s, v21.4s
+	WORD $0x4e36f631 // fmax v17.4s, v17.4s, v22.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff491 // fmax v17.4s, v4.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
+	VFMLA V1.S4, V17.S4, V22.S4
+	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
+	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	VCMTST V12.S4, V22.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6342d6 // addhn v22.4h, v22.4s, v3.4s
+	WORD $0x4e644036 // addhn2 v22.8h, v1.4s, v4.4s
+	FMOVQ F22, (R0)
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e2ff661 // fmax v1.4s, v19.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V16.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e33e421 // fcmeq v1.4s, v1.4s, v19.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V20.S4, V2.S4, V4.S4
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V4.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
+	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V0.H8, V17.H8, V17.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VAND V10.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d000031 // str h17, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -7186,12 +9997,20 @@ piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -7611,6 +10430,174 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e2 // smax v2.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V16.B16
+	VBSL V9.B16, V31.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V16.B16
+	VBSL V7.B16, V31.B16, V16.B16
+	VMOV V16.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V20.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
+	VCMEQ V31.S4, V18.S4, V18.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V9.B16, V31.B16, V20.B16
+	VMOV V20.B16, V9.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V8.B16, V31.B16, V20.B16
+	VMOV V20.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V7.B16, V31.B16, V20.B16
+	VMOV V20.B16, V7.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7694,6 +10681,16 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

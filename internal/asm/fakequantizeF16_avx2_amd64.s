@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -28,11 +28,18 @@ TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -88,35 +95,148 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    32(SI), Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y5
+	VCVTPH2PS    48(SI), Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y0, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, (DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y1, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 16(DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y3, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(DI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y5, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -265,15 +385,26 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -838,10 +969,10 @@ groupstream:
 	VMOVNTPS     X4, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -885,6 +1016,124 @@ grouprare:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 64(SP), Y0
@@ -936,6 +1185,16 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1145,7 +1404,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $512-72
+TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1024-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1166,6 +1425,15 @@ TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $512-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
@@ -1174,9 +1442,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1232,35 +1498,191 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 512(SP)
+	VMOVUPS      Y11, 768(SP)
+	VMOVUPS      Y10, 896(SP)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 544(SP)
+	VMOVUPS      Y11, 800(SP)
+	VMOVUPS      Y10, 928(SP)
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 576(SP)
+	VMOVUPS      Y11, 832(SP)
+	VMOVUPS      Y10, 960(SP)
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 608(SP)
+	VMOVUPS      Y11, 864(SP)
+	VMOVUPS      Y10, 992(SP)
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      768(SP), Y0
+	VMAXPS       Y1, Y0, Y1
+	VMOVUPS      896(SP), Y0
+	VMINPS       Y1, Y0, Y1
+	VMOVUPS      512(SP), Y0
+	VFMADD213PS  Y14, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      800(SP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMOVUPS      928(SP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMOVUPS      544(SP), Y0
+	VFMADD213PS  Y14, Y0, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      832(SP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      960(SP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMOVUPS      576(SP), Y0
+	VFMADD213PS  Y14, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      864(SP), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      992(SP), Y0
+	VMINPS       Y4, Y0, Y4
+	VMOVUPS      608(SP), Y0
+	VFMADD213PS  Y14, Y0, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+44(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1409,16 +1831,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2129,10 +2562,10 @@ groupstream:
 	VMOVNTPS     X4, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -2176,6 +2609,187 @@ grouprare:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+40(FP), Y2
+	VBROADCASTSS 4(R8), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS (R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS 4(R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS (R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS 4(R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS (R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS 4(R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 64(SP), Y0
@@ -2227,6 +2841,19 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+44(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2497,7 +3124,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalF16AVX2(SB), $512-72
+TEXT ·FakeQuantizeMinvalF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2520,11 +3147,18 @@ TEXT ·FakeQuantizeMinvalF16AVX2(SB), $512-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2600,35 +3234,182 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 512(SP)
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 544(SP)
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 576(SP)
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    32(SI), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 608(SP)
+	VMOVAPS      Y11, Y5
+	VCVTPH2PS    48(SI), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y0, Y2, Y7
+	VMOVUPS      512(SP), Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y1, Y4, Y0
+	VMOVUPS      544(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y6, Y0
+	VMOVUPS      576(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y5, Y8, Y0
+	VMOVUPS      608(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -2797,16 +3578,27 @@ piece9:
 	MOVW  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3529,10 +4321,10 @@ groupstream:
 	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -3584,6 +4376,142 @@ grouprare:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 64(SP), Y0
@@ -3643,6 +4571,21 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3909,7 +4852,7 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -3920,7 +4863,7 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+0(SB), Y12
+	VMOVUPS      constantsAVX2<>+32(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -3929,11 +4872,18 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4004,35 +4954,159 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y10, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y10, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y10, Y3
+	VCVTPH2PS    32(DX), Y5
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y10, Y5
+	VCVTPH2PS    48(DX), Y7
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y12, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -4238,16 +5312,27 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4906,10 +5991,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -4963,6 +6048,124 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 96(SP), Y0
@@ -5024,6 +6227,16 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -5278,7 +6491,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $544-80
+TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $1056-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -5300,6 +6513,15 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $544-80
 	JEQ          short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
@@ -5308,9 +6530,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5370,7 +6590,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5382,35 +6602,203 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 544(SP)
+	VMOVUPS      Y11, 800(SP)
+	VMOVUPS      Y10, 928(SP)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 576(SP)
+	VMOVUPS      Y11, 832(SP)
+	VMOVUPS      Y10, 960(SP)
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 608(SP)
+	VMOVUPS      Y11, 864(SP)
+	VMOVUPS      Y10, 992(SP)
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 640(SP)
+	VMOVUPS      Y11, 896(SP)
+	VMOVUPS      Y10, 1024(SP)
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      800(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      928(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      544(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      832(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      960(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      576(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      864(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      992(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      608(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      896(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1024(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      640(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -5513,7 +6901,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -5617,17 +7005,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5712,7 +7111,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5828,7 +7227,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y9, X9
 	VMOVUPS      X9, 48(DI)
 	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+32(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -6254,7 +7653,7 @@ piece35:
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6426,7 +7825,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6436,10 +7835,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -6486,7 +7885,7 @@ grouprare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6494,6 +7893,187 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 96(SP), Y0
@@ -6548,7 +8128,7 @@ grouptailrare:
 	VCMPPS    $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6556,6 +8136,19 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -6629,7 +8222,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6692,7 +8285,7 @@ short2rare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6774,7 +8367,7 @@ lanerare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(DI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+32(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -6864,7 +8457,7 @@ lanetailrare:
 	VCMPPS       $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -6875,7 +8468,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $544-80
+TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -6899,11 +8492,18 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $544-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6979,7 +8579,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6991,35 +8591,194 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 544(SP)
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (DX), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 576(SP)
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(DX), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 608(SP)
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    32(DX), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 640(SP)
+	VMOVAPS      Y11, Y5
+	VCVTPH2PS    48(DX), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      544(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      576(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      608(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      640(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVUPS      constantsAVX2<>+32(SB), Y3
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y3, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 112(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 120(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -7138,7 +8897,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -7242,17 +9001,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7341,7 +9111,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7449,7 +9219,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 48(DI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7867,7 +9637,7 @@ piece35:
 	VCMPPS       $0x00, Y12, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -8055,7 +9825,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8065,10 +9835,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -8123,7 +9893,7 @@ grouprare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8131,6 +9901,142 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 96(SP), Y0
@@ -8193,7 +10099,7 @@ grouptailrare:
 	VCMPPS    $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8201,6 +10107,21 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -8278,7 +10199,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8349,7 +10270,7 @@ short2rare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8419,7 +10340,7 @@ lanerare:
 	VCVTPS2PH $0x00, Y7, X7
 	VMOVUPS   X7, 48(DI)
 	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -8497,7 +10418,7 @@ lanetailrare:
 	VCMPPS    $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -8512,7 +10433,7 @@ TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8531,11 +10452,18 @@ TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8608,35 +10536,161 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (DX), Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(DX), Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    32(DX), Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y5
+	VCVTPH2PS    48(DX), Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -8819,18 +10873,29 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9472,10 +11537,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -9531,6 +11596,124 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 80(SP), Y0
@@ -9594,6 +11777,16 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -9856,7 +12049,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $528-80
+TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $1040-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -9878,6 +12071,15 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $528-80
 	JEQ          short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
@@ -9886,9 +12088,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -9961,35 +12161,204 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 528(SP)
+	VMOVUPS      Y11, 784(SP)
+	VMOVUPS      Y10, 912(SP)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 560(SP)
+	VMOVUPS      Y11, 816(SP)
+	VMOVUPS      Y10, 944(SP)
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 592(SP)
+	VMOVUPS      Y11, 848(SP)
+	VMOVUPS      Y10, 976(SP)
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 624(SP)
+	VMOVUPS      Y11, 880(SP)
+	VMOVUPS      Y10, 1008(SP)
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      784(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      912(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      528(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      816(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      944(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      560(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      848(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      976(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      592(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      880(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1008(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      624(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -10172,19 +12541,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10972,10 +13352,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -11031,6 +13411,187 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 80(SP), Y0
@@ -11094,6 +13655,19 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -11417,7 +13991,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $528-80
+TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -11441,11 +14015,18 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $528-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -11534,35 +14115,195 @@ groupback:
 	ADDQ $+64, DI
 	ADDQ $+4, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 528(SP)
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (DX), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 560(SP)
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(DX), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 592(SP)
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    32(DX), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 624(SP)
+	VMOVAPS      Y11, Y5
+	VCVTPH2PS    48(DX), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      528(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      560(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      592(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      624(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 96(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 104(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -11761,19 +14502,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12565,10 +15317,10 @@ groupstream:
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -12632,6 +15384,142 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 80(SP), Y0
@@ -12703,6 +15591,21 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -13013,11 +15916,19 @@ lanetailrarenarrow:
 	JMP       lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000004
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000005
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000006
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+4(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x00000002
+DATA constantsAVX2<>+12(SB)/4, $0x00000003
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000004
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000005
+DATA constantsAVX2<>+48(SB)/4, $0x00000002
+DATA constantsAVX2<>+52(SB)/4, $0x00000006
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64

@@ -30,15 +30,22 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
@@ -114,8 +121,8 @@ groupahead:
 	VMOVAPS      Z4, Z7
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -169,13 +176,126 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z12, Z1, Z2
+	VFNMADD231PS Z11, Z2, Z1
+	VFMADD231PS  Z12, Z1, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z3
+	VCVTPH2PS    64(SI), Z5
+	VMULPS       Z12, Z5, Z6
+	VFNMADD231PS Z11, Z6, Z5
+	VFMADD231PS  Z12, Z5, Z6
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z5
+	VCVTPH2PS    96(SI), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z0, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVUPS      Y2, (DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z1, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z3, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 64(DI)
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z8
+	VMINPS       Z8, Z14, Z8
+	VFMADD213PS  Z13, Z5, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -244,15 +364,26 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -803,10 +934,10 @@ groupstream:
 	VMOVNTPS     Y4, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -850,6 +981,112 @@ grouprare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -908,6 +1145,16 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1251,6 +1498,15 @@ TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z0
@@ -1258,13 +1514,11 @@ groups:
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
@@ -1340,8 +1594,8 @@ groupahead:
 	VMOVAPS      Z4, Z5
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1395,13 +1649,145 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z9, Z2
+	VCVTPH2PS    (SI), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z3
+	VMOVAPS      Z10, Z5
+	VMOVAPS      Z9, Z6
+	VCVTPH2PS    32(SI), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z7
+	VMOVAPS      Z10, Z16
+	VMOVAPS      Z9, Z17
+	VCVTPH2PS    64(SI), Z18
+	VMULPS       Z12, Z18, Z19
+	VFNMADD231PS Z11, Z19, Z18
+	VFMADD231PS  Z12, Z18, Z19
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z18
+	VMOVAPS      Z10, Z20
+	VMOVAPS      Z9, Z21
+	VCVTPH2PS    96(SI), Z22
+	VMULPS       Z12, Z22, Z23
+	VFNMADD231PS Z11, Z23, Z22
+	VFMADD231PS  Z12, Z22, Z23
+	VADDPS       Z8, Z4, Z22
+	VADDPS       Z23, Z19, Z24
+	VADDPS       Z24, Z22, Z22
+	VCMPPS       $0x03, Z22, Z22, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VFMADD213PS  Z13, Z0, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, (DI)
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMINPS       Z8, Z6, Z8
+	VFMADD213PS  Z13, Z3, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 32(DI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z19
+	VMINPS       Z19, Z17, Z19
+	VFMADD213PS  Z13, Z7, Z19
+	VCVTPS2PH    $0x00, Z19, Y19
+	VMOVUPS      Y19, 64(DI)
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z21, Z23
+	VFMADD213PS  Z13, Z18, Z23
+	VCVTPS2PH    $0x00, Z23, Y23
+	VMOVUPS      Y23, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1470,16 +1856,27 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2117,10 +2514,10 @@ groupstream:
 	VMOVNTPS     Y4, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -2164,6 +2561,168 @@ grouprare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z2, K6, Z10
+	VMOVAPS      Z0, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z3, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R8), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z6, K6, Z10
+	VMOVAPS      Z3, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z17, Z10
+	VMOVAPS      Z7, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R8), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z17, K6, Z10
+	VMOVAPS      Z7, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z21, Z10
+	VMOVAPS      Z18, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z21, K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -2222,6 +2781,17 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -2618,7 +3188,7 @@ TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2639,16 +3209,23 @@ TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z10, Z0, Z0
@@ -2736,8 +3313,8 @@ groupahead:
 	VMOVAPS      Z4, Z6
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2799,13 +3376,141 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z12, Z0
+	VMOVAPS      Z10, Z1
+	VCVTPH2PS    (SI), Z2
+	VSUBPS       Z12, Z2, Z2
+	VMULPS       Z11, Z2, Z3
+	VFNMADD231PS Z10, Z3, Z2
+	VFMADD231PS  Z11, Z2, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z10, Z4
+	VCVTPH2PS    32(SI), Z5
+	VSUBPS       Z12, Z5, Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z12, Z5
+	VMOVAPS      Z10, Z7
+	VCVTPH2PS    64(SI), Z8
+	VSUBPS       Z12, Z8, Z8
+	VMULPS       Z11, Z8, Z9
+	VFNMADD231PS Z10, Z9, Z8
+	VFMADD231PS  Z11, Z8, Z9
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z12, Z8
+	VMOVAPS      Z10, Z16
+	VCVTPH2PS    96(SI), Z17
+	VSUBPS       Z12, Z17, Z17
+	VMULPS       Z11, Z17, Z18
+	VFNMADD231PS Z10, Z18, Z17
+	VFMADD231PS  Z11, Z17, Z18
+	VADDPS       Z6, Z3, Z17
+	VADDPS       Z18, Z9, Z19
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VADDPS       Z0, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, (DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VFMADD213PS  Z13, Z7, Z9
+	VADDPS       Z5, Z9, Z9
+	VCVTPS2PH    $0x00, Z9, Y9
+	VMOVUPS      Y9, 64(DI)
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VADDPS       Z8, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -2882,16 +3587,27 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3501,10 +4217,10 @@ groupstream:
 	VMOVNTPS     Y4, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -3552,6 +4268,126 @@ grouprare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -3614,6 +4450,17 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -4002,15 +4849,22 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
@@ -4100,8 +4954,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4169,13 +5023,136 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VCVTPH2PS    (DX), Z1
+	VMULPS       Z11, Z1, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VFMADD231PS  Z11, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z1
+	VCVTPH2PS    32(DX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z3
+	VCVTPH2PS    64(DX), Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z5
+	VCVTPH2PS    96(DX), Z7
+	VMULPS       Z11, Z7, Z8
+	VFNMADD231PS Z10, Z8, Z7
+	VFMADD231PS  Z11, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 64(DI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -4258,16 +5235,27 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4908,10 +5896,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -4964,6 +5952,112 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -5031,6 +6125,16 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -5440,6 +6544,15 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	VBROADCASTSS (R9), Z0
@@ -5447,13 +6560,11 @@ groups:
 	VCVTDQ2PS    Z1, Z9
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
@@ -5543,8 +6654,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5612,13 +6723,155 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VMOVAPS      Z9, Z1
+	VMOVAPS      Z8, Z2
+	VCVTPH2PS    (DX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z3
+	VMOVAPS      Z9, Z5
+	VMOVAPS      Z8, Z6
+	VCVTPH2PS    32(DX), Z7
+	VMULPS       Z11, Z7, Z16
+	VFNMADD231PS Z10, Z16, Z7
+	VFMADD231PS  Z11, Z7, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z9, Z17
+	VMOVAPS      Z8, Z18
+	VCVTPH2PS    64(DX), Z19
+	VMULPS       Z11, Z19, Z20
+	VFNMADD231PS Z10, Z20, Z19
+	VFMADD231PS  Z11, Z19, Z20
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z19
+	VMOVAPS      Z9, Z21
+	VMOVAPS      Z8, Z22
+	VCVTPH2PS    96(DX), Z23
+	VMULPS       Z11, Z23, Z24
+	VFNMADD231PS Z10, Z24, Z23
+	VFMADD231PS  Z11, Z23, Z24
+	VADDPS       Z16, Z4, Z23
+	VADDPS       Z24, Z20, Z25
+	VADDPS       Z25, Z23, Z23
+	VCMPPS       $0x03, Z23, Z23, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 32(DI)
+	VCMPPS       $0x00, Z16, Z5, K2
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z17, Z17
+	VMINPS       Z17, Z18, Z17
+	VFMADD213PS  Z13, Z17, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z20, Z17, K3
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VMAXPS       Z24, Z21, Z21
+	VMINPS       Z21, Z22, Z21
+	VFMADD213PS  Z13, Z21, Z19
+	VCVTPS2PH    $0x00, Z19, Y19
+	VMOVUPS      Y19, 96(DI)
+	VCMPPS       $0x00, Z24, Z21, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -5701,17 +6954,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6439,10 +7703,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -6495,6 +7759,168 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z0, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z6, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z6, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z18, Z9
+	VMOVAPS      Z7, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	VMOVAPS      Z7, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z22, Z9
+	VMOVAPS      Z19, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z22, K6, Z9
+	VMOVAPS      Z19, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -6562,6 +7988,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -7022,7 +8459,7 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -7045,16 +8482,23 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	VBROADCASTSS (R9), Z9
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z9, Z0, Z0
@@ -7156,8 +8600,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7233,13 +8677,151 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z9, Z1
+	VCVTPH2PS    (DX), Z2
+	VSUBPS       Z11, Z2, Z2
+	VMULPS       Z10, Z2, Z3
+	VFNMADD231PS Z9, Z3, Z2
+	VFMADD231PS  Z10, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z2
+	VMOVAPS      Z9, Z4
+	VCVTPH2PS    32(DX), Z5
+	VSUBPS       Z11, Z5, Z5
+	VMULPS       Z10, Z5, Z6
+	VFNMADD231PS Z9, Z6, Z5
+	VFMADD231PS  Z10, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z5
+	VMOVAPS      Z9, Z7
+	VCVTPH2PS    64(DX), Z8
+	VSUBPS       Z11, Z8, Z8
+	VMULPS       Z10, Z8, Z16
+	VFNMADD231PS Z9, Z16, Z8
+	VFMADD231PS  Z10, Z8, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z8
+	VMOVAPS      Z9, Z17
+	VCVTPH2PS    96(DX), Z18
+	VSUBPS       Z11, Z18, Z18
+	VMULPS       Z10, Z18, Z19
+	VFNMADD231PS Z9, Z19, Z18
+	VFMADD231PS  Z10, Z18, Z19
+	VADDPS       Z6, Z3, Z18
+	VADDPS       Z19, Z16, Z20
+	VADDPS       Z20, Z18, Z18
+	VCMPPS       $0x03, Z18, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z18, Z1
+	VADDPS       Z0, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Z3, Z18, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z8, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 96(DI)
+	VCMPPS       $0x00, Z19, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -7330,17 +8912,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*2), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8040,10 +9633,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -8100,6 +9693,126 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -8171,6 +9884,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -8622,15 +10346,22 @@ TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
@@ -8719,8 +10450,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8787,13 +10518,135 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VCVTPH2PS    (DX), Z1
+	VMULPS       Z12, Z1, Z2
+	VFNMADD231PS Z11, Z2, Z1
+	VFMADD231PS  Z12, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z1
+	VCVTPH2PS    32(DX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z3
+	VCVTPH2PS    64(DX), Z5
+	VMULPS       Z12, Z5, Z6
+	VFNMADD231PS Z11, Z6, Z5
+	VFMADD231PS  Z12, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z5
+	VCVTPH2PS    96(DX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 64(DI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -8908,18 +10761,29 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9586,10 +11450,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -9641,6 +11505,112 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -9707,6 +11677,16 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -10109,6 +12089,15 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
@@ -10116,13 +12105,11 @@ groups:
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
@@ -10211,8 +12198,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10279,13 +12266,154 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z9, Z2
+	VCVTPH2PS    (DX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z3
+	VMOVAPS      Z10, Z5
+	VMOVAPS      Z9, Z6
+	VCVTPH2PS    32(DX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z7
+	VMOVAPS      Z10, Z16
+	VMOVAPS      Z9, Z17
+	VCVTPH2PS    64(DX), Z18
+	VMULPS       Z12, Z18, Z19
+	VFNMADD231PS Z11, Z19, Z18
+	VFMADD231PS  Z12, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z18
+	VMOVAPS      Z10, Z20
+	VMOVAPS      Z9, Z21
+	VCVTPH2PS    96(DX), Z22
+	VMULPS       Z12, Z22, Z23
+	VFNMADD231PS Z11, Z23, Z22
+	VFMADD231PS  Z12, Z22, Z23
+	VADDPS       Z8, Z4, Z22
+	VADDPS       Z23, Z19, Z24
+	VADDPS       Z24, Z22, Z22
+	VCMPPS       $0x03, Z22, Z22, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 32(DI)
+	VCMPPS       $0x00, Z8, Z5, K2
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z19, Z16, K3
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(DI)
+	VCMPPS       $0x00, Z23, Z20, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -10400,19 +12528,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11166,10 +13305,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -11221,6 +13360,168 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z2, K6, Z10
+	VMOVAPS      Z0, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z3, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z6, K6, Z10
+	VMOVAPS      Z3, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z17, Z10
+	VMOVAPS      Z7, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z17, K6, Z10
+	VMOVAPS      Z7, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z21, Z10
+	VMOVAPS      Z18, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z21, K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -11287,6 +13588,17 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -11741,7 +14053,7 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11763,16 +14075,23 @@ TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z10, Z0, Z0
@@ -11873,8 +14192,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11949,13 +14268,150 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z12, Z0
+	VMOVAPS      Z10, Z1
+	VCVTPH2PS    (DX), Z2
+	VSUBPS       Z12, Z2, Z2
+	VMULPS       Z11, Z2, Z3
+	VFNMADD231PS Z10, Z3, Z2
+	VFMADD231PS  Z11, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z10, Z4
+	VCVTPH2PS    32(DX), Z5
+	VSUBPS       Z12, Z5, Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z12, Z5
+	VMOVAPS      Z10, Z7
+	VCVTPH2PS    64(DX), Z8
+	VSUBPS       Z12, Z8, Z8
+	VMULPS       Z11, Z8, Z9
+	VFNMADD231PS Z10, Z9, Z8
+	VFMADD231PS  Z11, Z8, Z9
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z12, Z8
+	VMOVAPS      Z10, Z16
+	VCVTPH2PS    96(DX), Z17
+	VSUBPS       Z12, Z17, Z17
+	VMULPS       Z11, Z17, Z18
+	VFNMADD231PS Z10, Z18, Z17
+	VFMADD231PS  Z11, Z17, Z18
+	VADDPS       Z6, Z3, Z17
+	VADDPS       Z18, Z9, Z19
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VFMADD213PS  Z13, Z17, Z1
+	VADDPS       Z0, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Z3, Z17, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z9, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z8, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 96(DI)
+	VCMPPS       $0x00, Z18, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -12078,19 +14534,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*2), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*2), DX
-
-groupend:
+	LEAQ  (DI)(R10*2), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*2), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12816,10 +15283,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -12875,6 +15342,126 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -12945,6 +15532,17 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)

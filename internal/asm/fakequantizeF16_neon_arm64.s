@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -27,11 +27,17 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -86,11 +92,120 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R1), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V12.S4, V6.S4, V7.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
+	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V0.S4, V3.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V2.S4, V4.S4, V0.S4
+	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V1.S4, V7.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V6.S4, V8.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -192,11 +307,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -472,6 +595,144 @@ grouprare:
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -523,6 +784,15 @@ grouptailrare:
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -631,7 +901,7 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -647,6 +917,14 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
@@ -654,9 +932,7 @@ groups:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -711,11 +987,139 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R1), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V12.S4, V4.S4, V5.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V4.B16
+	VMOV V10.B16, V6.B16
+	VMOV V9.B16, V7.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V8.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 16(R1), F18
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V19.S4
+	VFMLA V12.S4, V19.S4, V20.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V19.B16
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V23.S4
+	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
+	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
+	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V8.S4, V0.S4
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e30f694 // fmax v20.4s, v20.4s, v16.4s
+	WORD $0x4eb1f694 // fmin v20.4s, v20.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V20.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e35f6f7 // fmax v23.4s, v23.4s, v21.4s
+	WORD $0x4eb6f6f7 // fmin v23.4s, v23.4s, v22.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V19.S4, V23.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -817,12 +1221,20 @@ piece7:
 piece8:
 	ADD R5<<1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1164,6 +1576,220 @@ grouprare:
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V12.B16, V31.B16, V6.B16
+	VMOV V6.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V16.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V7.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V3.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V3.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V24.B16, V10.B16
+	VMOV V22.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	ADD $4, R6, R16
+	VDUP R16, V21.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
+	VCMEQ V31.S4, V19.S4, V19.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V12.B16, V31.B16, V21.B16
+	VMOV V21.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V11.B16, V31.B16, V21.B16
+	VMOV V21.B16, V11.B16
+	VMOV V19.B16, V21.B16
+	VBSL V10.B16, V24.B16, V21.B16
+	VMOV V21.B16, V10.B16
+	VMOV V19.B16, V21.B16
+	VBSL V9.B16, V22.B16, V21.B16
+	VMOV V21.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1215,6 +1841,16 @@ grouptailrare:
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1363,7 +1999,7 @@ TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1381,12 +2017,18 @@ TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1449,11 +2091,135 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 16(R1), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
+	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V9.S4
+	VFMLA V11.S4, V9.S4, V16.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V9.B16
+	VMOV V10.B16, V17.B16
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V18.S4
+	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
+	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
+	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V8.S4
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V6.S4, V0.S4
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216808 // fcvtn2 v8.8h, v0.4s
+	FMOVQ F8, (R0)
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V16.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V17.S4, V18.S4, V1.S4
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1563,12 +2329,20 @@ piece7:
 piece8:
 	ADD R5<<1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1898,6 +2672,174 @@ grouprare:
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V12.B16, V31.B16, V17.B16
+	VMOV V17.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1953,6 +2895,16 @@ grouptailrare:
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2077,7 +3029,7 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2095,11 +3047,17 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2164,11 +3122,130 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V12.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
+	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -2298,11 +3375,19 @@ piece12:
 	ADD R5<<1, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2624,6 +3709,144 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2684,6 +3907,15 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2810,7 +4042,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2827,6 +4059,14 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
@@ -2834,9 +4074,7 @@ groups:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2901,11 +4139,149 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V12.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V4.B16
+	VMOV V10.B16, V6.B16
+	VMOV V9.B16, V7.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V8.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 16(R2), F18
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V19.S4
+	VFMLA V12.S4, V19.S4, V20.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V19.B16
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V23.S4
+	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
+	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
+	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e30f690 // fmax v16.4s, v20.4s, v16.4s
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V16.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e34e610 // fcmeq v16.4s, v16.4s, v20.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e35f6f5 // fmax v21.4s, v23.4s, v21.4s
+	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V19.S4, V21.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x4e37e6b5 // fcmeq v21.4s, v21.4s, v23.4s
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V21.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -3035,12 +4411,20 @@ piece12:
 	ADD R6<<1, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -3428,6 +4812,220 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V7.S4]
+	VSUB V7.S4, V15.S4, V8.S4
+	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
+	VSUB V7.S4, V14.S4, V8.S4
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
+	ADD $4, R7, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V12.B16, V31.B16, V6.B16
+	VMOV V6.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V16.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V7.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V3.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V3.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V24.B16, V10.B16
+	VMOV V22.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	ADD $4, R7, R16
+	VDUP R16, V21.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
+	VCMEQ V31.S4, V19.S4, V19.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V12.B16, V31.B16, V21.B16
+	VMOV V21.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V11.B16, V31.B16, V21.B16
+	VMOV V21.B16, V11.B16
+	VMOV V19.B16, V21.B16
+	VBSL V10.B16, V24.B16, V21.B16
+	VMOV V21.B16, V10.B16
+	VMOV V19.B16, V21.B16
+	VBSL V9.B16, V22.B16, V21.B16
+	VMOV V21.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3488,6 +5086,16 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3654,7 +5262,7 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3673,12 +5281,18 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3751,11 +5365,145 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 16(R2), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
+	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V9.S4
+	VFMLA V11.S4, V9.S4, V16.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V9.B16
+	VMOV V10.B16, V17.B16
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V18.S4
+	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
+	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
+	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V8.S4, V19.S4
+	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
+	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e216833 // fcvtn2 v19.8h, v1.4s
+	FMOVQ F19, (R0)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V17.S4, V2.S4, V4.S4
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -3893,12 +5641,20 @@ piece12:
 	ADD R6<<1, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -4274,6 +6030,174 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V12.B16, V31.B16, V17.B16
+	VMOV V17.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V9.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4338,6 +6262,16 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4480,7 +6414,7 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4499,11 +6433,17 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4571,11 +6511,133 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2bdc24 // fmul v4.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e2bdcc7 // fmul v7.4s, v6.4s, v11.4s
+	VFMLS V10.S4, V7.S4, V6.S4
+	VFMLA V11.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e2bdca8 // fmul v8.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V8.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
+	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V9.S4
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V4.S4
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	VUZP1 V0.H8, V5.H8, V5.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -4711,11 +6773,19 @@ piece10:
 	ADD R5<<1, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5049,6 +7119,144 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5112,6 +7320,15 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5244,7 +7461,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 26
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5262,6 +7479,14 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -5269,9 +7494,7 @@ groups:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5339,11 +7562,152 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V9.B16, V1.B16
+	VMOV V8.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V4.B16
+	VMOV V9.B16, V6.B16
+	VMOV V8.B16, V7.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e2bdc70 // fmul v16.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V16.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V3.B16
+	VMOV V9.B16, V17.B16
+	VMOV V8.B16, V18.B16
+	FMOVQ 16(R2), F19
+	WORD $0x0e217a74 // fcvtl v20.4s, v19.4h
+	WORD $0x6e2bde95 // fmul v21.4s, v20.4s, v11.4s
+	VFMLS V10.S4, V21.S4, V20.S4
+	VFMLA V11.S4, V20.S4, V21.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V20.B16
+	VMOV V9.B16, V22.B16
+	VMOV V8.B16, V23.B16
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x6e2bde78 // fmul v24.4s, v19.4s, v11.4s
+	VFMLS V10.S4, V24.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V24.S4
+	WORD $0x4e30f4b3 // fmax v19.4s, v5.4s, v16.4s
+	WORD $0x4e38f6b9 // fmax v25.4s, v21.4s, v24.4s
+	WORD $0x4e39f673 // fmax v19.4s, v19.4s, v25.4s
+	WORD $0x6e30fa73 // fmaxv s19, v19.4s
+	FCMPS F19, F19
+	BVS groupmeetrare
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e26f606 // fmax v6.4s, v16.4s, v6.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e30e4c6 // fcmeq v6.4s, v6.4s, v16.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e31f6b1 // fmax v17.4s, v21.4s, v17.4s
+	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V17.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e35e631 // fcmeq v17.4s, v17.4s, v21.4s
+	WORD $0x4e218b18 // frintn v24.4s, v24.4s
+	WORD $0x4e36f716 // fmax v22.4s, v24.4s, v22.4s
+	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V20.S4, V22.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x4e38e6d6 // fcmeq v22.4s, v22.4s, v24.4s
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V22.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -5479,12 +7843,20 @@ piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -5884,6 +8256,220 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V4.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V2.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V7.S4]
+	VSUB V7.S4, V15.S4, V16.S4
+	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
+	VSUB V7.S4, V14.S4, V16.S4
+	WORD $0x4e21da07 // scvtf v7.4s, v16.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V17.B16, V9.B16
+	VMOV V7.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V7.S4]
+	VSUB V7.S4, V15.S4, V16.S4
+	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
+	VSUB V7.S4, V14.S4, V16.S4
+	WORD $0x4e21da07 // scvtf v7.4s, v16.4s
+	ADD $4, R7, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V4.B16, V6.B16
+	VBSL V9.B16, V17.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	VMOV V4.B16, V6.B16
+	VBSL V8.B16, V7.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V18.S4]
+	VSUB V18.S4, V15.S4, V19.S4
+	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
+	VSUB V18.S4, V14.S4, V19.S4
+	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V20.B16, V9.B16
+	VMOV V18.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V18.S4]
+	VSUB V18.S4, V15.S4, V19.S4
+	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
+	VSUB V18.S4, V14.S4, V19.S4
+	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
+	ADD $4, R7, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e3 // smax v3.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	VMOV V3.B16, V17.B16
+	VBSL V9.B16, V20.B16, V17.B16
+	VMOV V17.B16, V9.B16
+	VMOV V3.B16, V17.B16
+	VBSL V8.B16, V18.B16, V17.B16
+	VMOV V17.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V23.S4]
+	VSUB V23.S4, V15.S4, V24.S4
+	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
+	VSUB V23.S4, V14.S4, V24.S4
+	WORD $0x4e21db17 // scvtf v23.4s, v24.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V25.B16, V9.B16
+	VMOV V23.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V23.S4]
+	VSUB V23.S4, V15.S4, V24.S4
+	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
+	VSUB V23.S4, V14.S4, V24.S4
+	WORD $0x4e21db17 // scvtf v23.4s, v24.4s
+	ADD $4, R7, R16
+	VDUP R16, V22.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb667f4 // smax v20.4s, v31.4s, v22.4s
+	VCMEQ V31.S4, V20.S4, V20.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V20.B16, V22.B16
+	VBSL V11.B16, V31.B16, V22.B16
+	VMOV V22.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V20.B16, V22.B16
+	VBSL V10.B16, V31.B16, V22.B16
+	VMOV V22.B16, V10.B16
+	VMOV V20.B16, V22.B16
+	VBSL V9.B16, V25.B16, V22.B16
+	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V22.B16
+	VBSL V8.B16, V23.B16, V22.B16
+	VMOV V22.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -5947,6 +8533,16 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6119,7 +8715,7 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 18
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -6139,12 +8735,18 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V9.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6220,11 +8822,148 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V9.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V3.B16
+	VMOV V9.B16, V5.B16
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x6e2adc46 // fmul v6.4s, v2.4s, v10.4s
+	VFMLS V9.S4, V6.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V2.B16
+	VMOV V9.B16, V7.B16
+	FMOVQ 16(R2), F8
+	WORD $0x0e217910 // fcvtl v16.4s, v8.4h
+	WORD $0x4eabd610 // fsub v16.4s, v16.4s, v11.4s
+	WORD $0x6e2ade11 // fmul v17.4s, v16.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V16.S4
+	VFMLA V10.S4, V16.S4, V17.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V16.B16
+	VMOV V9.B16, V18.B16
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x6e2add13 // fmul v19.4s, v8.4s, v10.4s
+	VFMLS V9.S4, V19.S4, V8.S4
+	VFMLA V10.S4, V8.S4, V19.S4
+	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
+	WORD $0x4e33f634 // fmax v20.4s, v17.4s, v19.4s
+	WORD $0x4e34f508 // fmax v8.4s, v8.4s, v20.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	VFMLA V1.S4, V8.S4, V20.S4
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x0e216a94 // fcvtn v20.4h, v20.4s
+	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e216834 // fcvtn2 v20.8h, v1.4s
+	FMOVQ F20, (R0)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V3.S4
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e2ff662 // fmax v2.4s, v19.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V18.S4, V2.S4, V4.S4
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
+	VUZP1 V0.H8, V8.H8, V8.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V8.B16, V8.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000028 // str h8, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -6368,12 +9107,20 @@ piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -6761,6 +9508,174 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V16.S4, V16.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V11.B16, V31.B16, V18.B16
+	VMOV V18.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V10.B16, V31.B16, V18.B16
+	VMOV V18.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V9.B16, V31.B16, V18.B16
+	VMOV V18.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6828,6 +9743,16 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

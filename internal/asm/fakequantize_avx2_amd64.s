@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeAVX2(SB), $512-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -28,11 +28,18 @@ TEXT ·FakeQuantizeAVX2(SB), $512-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS (BX), Y11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -84,51 +91,160 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      64(SI), Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y5
+	VMOVUPS      96(SI), Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y0, Y2
+	VMOVUPS      Y2, (DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y1, Y4
+	VMOVUPS      Y4, 32(DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VFMADD213PS  Y13, Y3, Y6
+	VMOVUPS      Y6, 64(DI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VFMADD213PS  Y13, Y5, Y8
+	VMOVUPS      Y8, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 128(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -293,15 +409,26 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -887,10 +1014,10 @@ groupstream:
 	VMOVNTPS     Y4, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -930,6 +1057,124 @@ grouprare:
 	VADDPS   Y13, Y0, Y0
 	VMOVUPS  Y0, 96(DI)
 	JMP      groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  128(SP), Y0
@@ -977,6 +1222,16 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1171,7 +1426,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $640-72
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $1152-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1192,6 +1447,15 @@ TEXT ·FakeQuantizeZeroPointAVX2(SB), $640-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS least+40(FP), Y0
@@ -1200,9 +1464,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1254,51 +1516,203 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 640(SP)
+	VMOVUPS      Y11, 896(SP)
+	VMOVUPS      Y10, 1024(SP)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 672(SP)
+	VMOVUPS      Y11, 928(SP)
+	VMOVUPS      Y10, 1056(SP)
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 704(SP)
+	VMOVUPS      Y11, 960(SP)
+	VMOVUPS      Y10, 1088(SP)
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 736(SP)
+	VMOVUPS      Y11, 992(SP)
+	VMOVUPS      Y10, 1120(SP)
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      896(SP), Y0
+	VMAXPS       Y1, Y0, Y1
+	VMOVUPS      1024(SP), Y0
+	VMINPS       Y1, Y0, Y1
+	VMOVUPS      640(SP), Y0
+	VFMADD213PS  Y14, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      928(SP), Y0
+	VMAXPS       Y2, Y0, Y2
+	VMOVUPS      1056(SP), Y0
+	VMINPS       Y2, Y0, Y2
+	VMOVUPS      672(SP), Y0
+	VFMADD213PS  Y14, Y0, Y2
+	VMOVUPS      Y2, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      960(SP), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      1088(SP), Y0
+	VMINPS       Y3, Y0, Y3
+	VMOVUPS      704(SP), Y0
+	VFMADD213PS  Y14, Y0, Y3
+	VMOVUPS      Y3, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      992(SP), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      1120(SP), Y0
+	VMINPS       Y4, Y0, Y4
+	VMOVUPS      736(SP), Y0
+	VFMADD213PS  Y14, Y0, Y4
+	VMOVUPS      Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+44(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 128(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1463,16 +1877,27 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2204,10 +2629,10 @@ groupstream:
 	VMOVNTPS     Y4, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -2247,6 +2672,187 @@ grouprare:
 	VADDPS   Y14, Y0, Y0
 	VMOVUPS  Y0, 96(DI)
 	JMP      groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+40(FP), Y2
+	VBROADCASTSS 4(R8), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS (R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+40(FP), Y3
+	VBROADCASTSS 4(R8), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS (R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+40(FP), Y4
+	VBROADCASTSS 4(R8), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS (R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+40(FP), Y5
+	VBROADCASTSS 4(R8), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  128(SP), Y0
@@ -2294,6 +2900,19 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+44(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2549,7 +3168,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $640-72
+TEXT ·FakeQuantizeMinvalAVX2(SB), $768-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2572,11 +3191,18 @@ TEXT ·FakeQuantizeMinvalAVX2(SB), $640-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS (R8), Y12
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2648,51 +3274,194 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 640(SP)
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 672(SP)
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 704(SP)
+	VMOVAPS      Y11, Y3
+	VMOVUPS      64(SI), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 736(SP)
+	VMOVAPS      Y11, Y5
+	VMOVUPS      96(SI), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y0, Y2, Y7
+	VMOVUPS      640(SP), Y0
+	VADDPS       Y0, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y1, Y4, Y0
+	VMOVUPS      672(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y6, Y0
+	VMOVUPS      704(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y5, Y8, Y0
+	VMOVUPS      736(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (R8), Y12
+	XORL         AX, AX
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 128(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -2877,16 +3646,27 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3630,10 +4410,10 @@ groupstream:
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -3681,6 +4461,142 @@ grouprare:
 	VADDPS   Y12, Y0, Y0
 	VMOVUPS  Y0, 96(DI)
 	JMP      groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(DX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  128(SP), Y0
@@ -3736,6 +4652,21 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R12, R10
+	SUBQ         DX, R13
+	ADDQ         R13, DX
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3987,7 +4918,7 @@ TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -3998,7 +4929,7 @@ TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+0(SB), Y12
+	VMOVUPS      constantsAVX2<>+32(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -4007,11 +4938,18 @@ TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4078,51 +5016,171 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y10, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y11, Y1, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VFMADD231PS  Y11, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y10, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y11, Y3, Y4
+	VFNMADD231PS Y10, Y4, Y3
+	VFMADD231PS  Y11, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y10, Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y11, Y5, Y6
+	VFNMADD231PS Y10, Y6, Y5
+	VFMADD231PS  Y11, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y10, Y5
+	VMOVUPS      96(DX), Y7
+	VMULPS       Y11, Y7, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	VFMADD231PS  Y11, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y3
+	VMOVUPS      Y3, 64(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y12, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	MOVQ         AX, 272(SP)
+	MOVQ         AX, 280(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 208(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 216(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -4344,16 +5402,27 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5033,10 +6102,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -5086,6 +6155,124 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  160(SP), Y0
@@ -5143,6 +6330,16 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -5382,7 +6579,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $672-80
+TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $1184-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -5404,6 +6601,15 @@ TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $672-80
 	JEQ          short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
@@ -5412,9 +6618,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5470,7 +6674,7 @@ grouploop:
 	VFMADD231PS  Y13, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5482,51 +6686,215 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 672(SP)
+	VMOVUPS      Y11, 928(SP)
+	VMOVUPS      Y10, 1056(SP)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 704(SP)
+	VMOVUPS      Y11, 960(SP)
+	VMOVUPS      Y10, 1088(SP)
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 736(SP)
+	VMOVUPS      Y11, 992(SP)
+	VMOVUPS      Y10, 1120(SP)
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 768(SP)
+	VMOVUPS      Y11, 1024(SP)
+	VMOVUPS      Y10, 1152(SP)
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      928(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      1056(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      672(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      960(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      1088(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      704(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      992(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      1120(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      736(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      1024(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1152(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      768(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	MOVQ         AX, 272(SP)
+	MOVQ         AX, 280(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 208(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 216(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -5631,7 +6999,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -5749,17 +7117,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*4), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5840,7 +7219,7 @@ short2loop:
 	VFMADD231PS  Y12, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -5952,7 +7331,7 @@ laneloop:
 	VFMADD213PS  Y14, Y4, Y9
 	VMOVUPS      Y9, 96(DI)
 	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+32(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -6396,7 +7775,7 @@ piece35:
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6579,7 +7958,7 @@ groupstream:
 	VFMADD231PS  Y13, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6589,10 +7968,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -6635,7 +8014,7 @@ grouprare:
 	VADDPS    Y14, Y5, Y5
 	VMOVUPS   Y5, 96(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6643,6 +8022,187 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  160(SP), Y0
@@ -6693,7 +8253,7 @@ grouptailrare:
 	VCMPPS   $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6701,6 +8261,19 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -6771,7 +8344,7 @@ short2stream:
 	VFMADD231PS  Y12, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6830,7 +8403,7 @@ short2rare:
 	VADDPS    Y14, Y5, Y5
 	VMOVUPS   Y5, 96(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -6908,7 +8481,7 @@ lanerare:
 	VADDPS       Y14, Y2, Y2
 	VMOVUPS      Y2, 96(DI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+32(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -6994,7 +8567,7 @@ lanetailrare:
 	VCMPPS       $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -7005,7 +8578,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $672-80
+TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $800-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -7029,11 +8602,18 @@ TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $672-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7105,7 +8685,7 @@ grouploop:
 	VADDPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7117,51 +8697,206 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 672(SP)
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (DX), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 704(SP)
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(DX), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 736(SP)
+	VMOVAPS      Y11, Y3
+	VMOVUPS      64(DX), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 768(SP)
+	VMOVAPS      Y11, Y5
+	VMOVUPS      96(DX), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      672(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VMOVUPS      Y9, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      704(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      736(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      768(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      Y3, 96(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVUPS      constantsAVX2<>+32(SB), Y3
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y3, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	MOVQ         AX, 272(SP)
+	MOVQ         AX, 280(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 208(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 216(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -7282,7 +9017,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -7400,17 +9135,28 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R10*4), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7495,7 +9241,7 @@ short2loop:
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7599,7 +9345,7 @@ laneloop:
 	VADDPS       Y8, Y4, Y4
 	VMOVUPS      Y4, 96(DI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8035,7 +9781,7 @@ piece35:
 	VCMPPS       $0x00, Y12, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VMOVUPS   constantsAVX2<>+32(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -8234,7 +9980,7 @@ groupstream:
 	VADDPS       Y12, Y5, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8244,10 +9990,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -8298,7 +10044,7 @@ grouprare:
 	VADDPS    Y12, Y5, Y5
 	VMOVUPS   Y5, 96(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8306,6 +10052,142 @@ grouprare:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, (SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  160(SP), Y0
@@ -8364,7 +10246,7 @@ grouptailrare:
 	VCMPPS   $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8372,6 +10254,21 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -8446,7 +10343,7 @@ short2stream:
 	VADDPS       Y10, Y5, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VMOVUPS      constantsAVX2<>+32(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8513,7 +10410,7 @@ short2rare:
 	VADDPS    Y10, Y5, Y5
 	VMOVUPS   Y5, 96(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8579,7 +10476,7 @@ lanerare:
 	VADDPS    Y2, Y7, Y7
 	VMOVUPS   Y7, 96(DI)
 	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -8653,7 +10550,7 @@ lanetailrare:
 	VCMPPS   $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VMOVUPS   constantsAVX2<>+32(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -8668,7 +10565,7 @@ TEXT ·FakeQuantizeBitsAVX2(SB), $528-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8687,11 +10584,18 @@ TEXT ·FakeQuantizeBitsAVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8760,51 +10664,173 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+4, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(DX), Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y5
+	VMOVUPS      96(DX), Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VFMADD213PS  Y13, Y7, Y0
+	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VFMADD213PS  Y13, Y0, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y1, Y3
+	VMOVUPS      Y3, 64(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	XORL         AX, AX
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -9003,18 +11029,29 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R9*4), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9677,10 +11714,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+4, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -9732,6 +11769,124 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  144(SP), Y0
@@ -9791,6 +11946,16 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -10038,7 +12203,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $656-80
+TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $1168-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -10060,6 +12225,15 @@ TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $656-80
 	JEQ          short2
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS least+48(FP), Y0
@@ -10068,9 +12242,7 @@ groups:
 	VCVTDQ2PS    Y0, Y11
 	VPSUBD       Y1, Y15, Y1
 	VCVTDQ2PS    Y1, Y10
-	MOVQ         R12, R10
-	CMPQ         R10, $+32
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10139,51 +12311,216 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+4, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y12, 656(SP)
+	VMOVUPS      Y11, 912(SP)
+	VMOVUPS      Y10, 1040(SP)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y12, 688(SP)
+	VMOVUPS      Y11, 944(SP)
+	VMOVUPS      Y10, 1072(SP)
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y12, 720(SP)
+	VMOVUPS      Y11, 976(SP)
+	VMOVUPS      Y10, 1104(SP)
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y12, 752(SP)
+	VMOVUPS      Y11, 1008(SP)
+	VMOVUPS      Y10, 1136(SP)
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y13, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      912(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      1040(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      656(SP), Y5
+	VFMADD213PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMOVUPS      944(SP), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMOVUPS      1072(SP), Y5
+	VMINPS       Y1, Y5, Y1
+	VMOVUPS      688(SP), Y5
+	VFMADD213PS  Y14, Y1, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      976(SP), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMOVUPS      1104(SP), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      720(SP), Y5
+	VFMADD213PS  Y14, Y2, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      1008(SP), Y3
+	VMAXPS       Y4, Y3, Y3
+	VMOVUPS      1136(SP), Y5
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      752(SP), Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y10
+	XORL         AX, AX
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -10382,19 +12719,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*4), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11203,10 +13551,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+4, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -11258,6 +13606,187 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS least+48(FP), Y2
+	VBROADCASTSS 4(R9), Y3
+	VPSUBD       Y3, Y2, Y4
+	VCVTDQ2PS    Y4, Y2
+	VPSUBD       Y3, Y15, Y4
+	VCVTDQ2PS    Y4, Y3
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS (R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y3, Y11
+	VMOVAPS      Y4, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
+	VPSUBD       Y4, Y15, Y5
+	VCVTDQ2PS    Y5, Y4
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y4, Y11
+	VMOVAPS      Y5, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VPSUBD       Y5, Y15, Y6
+	VCVTDQ2PS    Y6, Y5
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y5, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VMOVAPS      Y5, Y11
+	VMOVAPS      Y6, Y10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y6, Y15, Y7
+	VCVTDQ2PS    Y7, Y6
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y6, Y10, Y10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  144(SP), Y0
@@ -11317,6 +13846,19 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+52(FP), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -11625,7 +14167,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $656-80
+TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $784-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -11649,11 +14191,18 @@ TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $656-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         R12, R10
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -11738,51 +14287,207 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+4, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+8, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y13, 656(SP)
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (DX), Y1
+	VSUBPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
+	SUBQ         $+8, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y13, 688(SP)
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(DX), Y3
+	VSUBPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
+	SUBQ         $+8, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y13, 720(SP)
+	VMOVAPS      Y11, Y3
+	VMOVUPS      64(DX), Y5
+	VSUBPS       Y13, Y5, Y5
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
+	SUBQ         $+8, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y13, 752(SP)
+	VMOVAPS      Y11, Y5
+	VMOVUPS      96(DX), Y7
+	VSUBPS       Y13, Y7, Y7
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      656(SP), Y0
+	VADDPS       Y0, Y9, Y9
+	VMOVUPS      Y9, (DI)
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      688(SP), Y1
+	VADDPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      720(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      752(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      Y3, 96(DI)
+	VCMPPS       $0x00, Y8, Y2, Y2
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R11, $+1
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmet
+	CMPQ         R11, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R10, R10
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R10
-	JEQ   piece1
-	MOVQ  R10, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R9), Y12
+	XORL         AX, AX
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	TESTQ        $0x00000010, R10
+	JEQ          piece1
+	MOVQ         R10, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R10
@@ -11997,19 +14702,30 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R10*4), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12822,10 +15538,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+4, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -12885,6 +15601,142 @@ grouprare:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 3(SI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R9), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R11), AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  144(SP), Y0
@@ -12952,6 +15804,21 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+48(FP), Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VCVTDQ2PS    Y0, Y14
+	MOVQ         R13, R11
+	SUBQ         BX, R15
+	ADDQ         R15, BX
+	ADDQ         R15, R8
+	ADDQ         R15, R9
+	MOVQ         R10, R13
+	SUBQ         R15, R15
+	ADDQ         $+32, R15
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -13247,11 +16114,19 @@ lanetailrarenarrow:
 	JMP       lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000004
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000005
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000006
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+4(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x00000002
+DATA constantsAVX2<>+12(SB)/4, $0x00000003
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000004
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000005
+DATA constantsAVX2<>+48(SB)/4, $0x00000002
+DATA constantsAVX2<>+52(SB)/4, $0x00000006
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64

@@ -30,15 +30,22 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS (BX), Z11
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
 	VMULPS       Z11, Z0, Z1
@@ -110,8 +117,8 @@ groupahead:
 	VMOVAPS      Z4, Z7
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -161,13 +168,122 @@ grouploop:
 groupback:
 	ADDQ $+256, DI
 	ADDQ $+256, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVUPS      (SI), Z1
+	VMULPS       Z12, Z1, Z2
+	VFNMADD231PS Z11, Z2, Z1
+	VFMADD231PS  Z12, Z1, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z1
+	VMOVUPS      64(SI), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z3
+	VMOVUPS      128(SI), Z5
+	VMULPS       Z12, Z5, Z6
+	VFNMADD231PS Z11, Z6, Z5
+	VFMADD231PS  Z12, Z5, Z6
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z5
+	VMOVUPS      192(SI), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z0, Z2
+	VMOVUPS      Z2, (DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z1, Z4
+	VMOVUPS      Z4, 64(DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z8
+	VMINPS       Z8, Z14, Z8
+	VFMADD213PS  Z13, Z5, Z8
+	VMOVUPS      Z8, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -228,15 +344,26 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -757,10 +884,10 @@ groupstream:
 	VMOVNTPS     Z4, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -800,6 +927,112 @@ grouprare:
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (SI), K7, Z0
@@ -850,6 +1083,16 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1169,6 +1412,15 @@ TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z0
@@ -1176,13 +1428,11 @@ groups:
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
 	VMULPS       Z11, Z0, Z1
@@ -1254,8 +1504,8 @@ groupahead:
 	VMOVAPS      Z4, Z5
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1305,13 +1555,141 @@ grouploop:
 groupback:
 	ADDQ $+256, DI
 	ADDQ $+256, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z9, Z2
+	VMOVUPS      (SI), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z3
+	VMOVAPS      Z10, Z5
+	VMOVAPS      Z9, Z6
+	VMOVUPS      64(SI), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z7
+	VMOVAPS      Z10, Z16
+	VMOVAPS      Z9, Z17
+	VMOVUPS      128(SI), Z18
+	VMULPS       Z12, Z18, Z19
+	VFNMADD231PS Z11, Z19, Z18
+	VFMADD231PS  Z12, Z18, Z19
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z18
+	VMOVAPS      Z10, Z20
+	VMOVAPS      Z9, Z21
+	VMOVUPS      192(SI), Z22
+	VMULPS       Z12, Z22, Z23
+	VFNMADD231PS Z11, Z23, Z22
+	VFMADD231PS  Z12, Z22, Z23
+	VADDPS       Z8, Z4, Z22
+	VADDPS       Z23, Z19, Z24
+	VADDPS       Z24, Z22, Z22
+	VCMPPS       $0x03, Z22, Z22, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z4
+	VMINPS       Z4, Z2, Z4
+	VFMADD213PS  Z13, Z0, Z4
+	VMOVUPS      Z4, (DI)
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z5, Z8
+	VMINPS       Z8, Z6, Z8
+	VFMADD213PS  Z13, Z3, Z8
+	VMOVUPS      Z8, 64(DI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z19
+	VMINPS       Z19, Z17, Z19
+	VFMADD213PS  Z13, Z7, Z19
+	VMOVUPS      Z19, 128(DI)
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z21, Z23
+	VFMADD213PS  Z13, Z18, Z23
+	VMOVUPS      Z23, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1372,16 +1750,27 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1989,10 +2378,10 @@ groupstream:
 	VMOVNTPS     Z4, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -2032,6 +2421,168 @@ grouprare:
 	VADDPS      Z13, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z2, K6, Z10
+	VMOVAPS      Z0, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z3, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R8), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z6, K6, Z10
+	VMOVAPS      Z3, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z17, Z10
+	VMOVAPS      Z7, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R8), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z17, K6, Z10
+	VMOVAPS      Z7, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VMOVAPS      Z21, Z10
+	VMOVAPS      Z18, Z9
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R8), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z12
+	VBROADCASTSS 4(DX), K6, Z11
+	VMOVAPS      Z21, K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (SI), K7, Z0
@@ -2082,6 +2633,17 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -2454,7 +3016,7 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2475,16 +3037,23 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z10, Z0, Z0
@@ -2568,8 +3137,8 @@ groupahead:
 	VMOVAPS      Z4, Z6
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2627,13 +3196,137 @@ grouploop:
 groupback:
 	ADDQ $+256, DI
 	ADDQ $+256, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z12, Z0
+	VMOVAPS      Z10, Z1
+	VMOVUPS      (SI), Z2
+	VSUBPS       Z12, Z2, Z2
+	VMULPS       Z11, Z2, Z3
+	VFNMADD231PS Z10, Z3, Z2
+	VFMADD231PS  Z11, Z2, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z10, Z4
+	VMOVUPS      64(SI), Z5
+	VSUBPS       Z12, Z5, Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z12, Z5
+	VMOVAPS      Z10, Z7
+	VMOVUPS      128(SI), Z8
+	VSUBPS       Z12, Z8, Z8
+	VMULPS       Z11, Z8, Z9
+	VFNMADD231PS Z10, Z9, Z8
+	VFMADD231PS  Z11, Z8, Z9
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z12, Z8
+	VMOVAPS      Z10, Z16
+	VMOVUPS      192(SI), Z17
+	VSUBPS       Z12, Z17, Z17
+	VMULPS       Z11, Z17, Z18
+	VFNMADD231PS Z10, Z18, Z17
+	VFMADD231PS  Z11, Z17, Z18
+	VADDPS       Z6, Z3, Z17
+	VADDPS       Z18, Z9, Z19
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VADDPS       Z0, Z3, Z3
+	VMOVUPS      Z3, (DI)
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VFMADD213PS  Z13, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, 64(DI)
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VFMADD213PS  Z13, Z7, Z9
+	VADDPS       Z5, Z9, Z9
+	VMOVUPS      Z9, 128(DI)
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VADDPS       Z8, Z18, Z18
+	VMOVUPS      Z18, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -2702,16 +3395,27 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3291,10 +3995,10 @@ groupstream:
 	VMOVNTPS     Z4, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -3338,6 +4042,126 @@ grouprare:
 	VADDPS      Z10, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VBROADCASTSS 4(DX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (SI), K7, Z0
@@ -3392,6 +4216,17 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -3756,15 +4591,22 @@ TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R8), Z10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VMULPS       Z10, Z0, Z1
@@ -3850,8 +4692,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3915,13 +4757,132 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z11, Z1, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VFMADD231PS  Z11, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z3
+	VMOVUPS      128(DX), Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z5
+	VMOVUPS      192(DX), Z7
+	VMULPS       Z11, Z7, Z8
+	VFNMADD231PS Z10, Z8, Z7
+	VFMADD231PS  Z11, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VMOVUPS      Z1, 64(DI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, 128(DI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -3996,16 +4957,27 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4616,10 +5588,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -4668,6 +5640,112 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -4727,6 +5805,16 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -5112,6 +6200,15 @@ TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	VBROADCASTSS (R9), Z0
@@ -5119,13 +6216,11 @@ groups:
 	VCVTDQ2PS    Z1, Z9
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VMULPS       Z10, Z0, Z1
@@ -5211,8 +6306,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5276,13 +6371,151 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z10, Z0
+	VMOVAPS      Z9, Z1
+	VMOVAPS      Z8, Z2
+	VMOVUPS      (DX), Z3
+	VMULPS       Z11, Z3, Z4
+	VFNMADD231PS Z10, Z4, Z3
+	VFMADD231PS  Z11, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z10, Z3
+	VMOVAPS      Z9, Z5
+	VMOVAPS      Z8, Z6
+	VMOVUPS      64(DX), Z7
+	VMULPS       Z11, Z7, Z16
+	VFNMADD231PS Z10, Z16, Z7
+	VFMADD231PS  Z11, Z7, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z10, Z7
+	VMOVAPS      Z9, Z17
+	VMOVAPS      Z8, Z18
+	VMOVUPS      128(DX), Z19
+	VMULPS       Z11, Z19, Z20
+	VFNMADD231PS Z10, Z20, Z19
+	VFMADD231PS  Z11, Z19, Z20
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z10, Z19
+	VMOVAPS      Z9, Z21
+	VMOVAPS      Z8, Z22
+	VMOVUPS      192(DX), Z23
+	VMULPS       Z11, Z23, Z24
+	VFNMADD231PS Z10, Z24, Z23
+	VFMADD231PS  Z11, Z23, Z24
+	VADDPS       Z16, Z4, Z23
+	VADDPS       Z24, Z20, Z25
+	VADDPS       Z25, Z23, Z23
+	VCMPPS       $0x03, Z23, Z23, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VMOVUPS      Z0, (DI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VMOVUPS      Z3, 64(DI)
+	VCMPPS       $0x00, Z16, Z5, K2
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z17, Z17
+	VMINPS       Z17, Z18, Z17
+	VFMADD213PS  Z13, Z17, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z20, Z17, K3
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VMAXPS       Z24, Z21, Z21
+	VMINPS       Z21, Z22, Z21
+	VFMADD213PS  Z13, Z21, Z19
+	VMOVUPS      Z19, 192(DI)
+	VCMPPS       $0x00, Z24, Z21, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -5357,17 +6590,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*4), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6065,10 +7309,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -6117,6 +7361,168 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z2, K6, Z9
+	VMOVAPS      Z0, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z6, Z9
+	VMOVAPS      Z3, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z6, K6, Z9
+	VMOVAPS      Z3, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z18, Z9
+	VMOVAPS      Z7, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z7
+	VPSUBD       Z7, Z15, Z17
+	VCVTDQ2PS    Z17, Z18
+	VPSUBD       Z7, Z14, Z17
+	VCVTDQ2PS    Z17, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	VMOVAPS      Z7, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	VMOVAPS      Z22, Z9
+	VMOVAPS      Z19, Z8
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z19
+	VPSUBD       Z19, Z15, Z21
+	VCVTDQ2PS    Z21, Z22
+	VPSUBD       Z19, Z14, Z21
+	VCVTDQ2PS    Z21, Z19
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	VMOVAPS      Z22, K6, Z9
+	VMOVAPS      Z19, K6, Z8
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -6176,6 +7582,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -6612,7 +8029,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -6635,16 +8052,23 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	VBROADCASTSS (R9), Z9
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z9, Z0, Z0
@@ -6742,8 +8166,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6815,13 +8239,147 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z9, Z1
+	VMOVUPS      (DX), Z2
+	VSUBPS       Z11, Z2, Z2
+	VMULPS       Z10, Z2, Z3
+	VFNMADD231PS Z9, Z3, Z2
+	VFMADD231PS  Z10, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z2
+	VMOVAPS      Z9, Z4
+	VMOVUPS      64(DX), Z5
+	VSUBPS       Z11, Z5, Z5
+	VMULPS       Z10, Z5, Z6
+	VFNMADD231PS Z9, Z6, Z5
+	VFMADD231PS  Z10, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z5
+	VMOVAPS      Z9, Z7
+	VMOVUPS      128(DX), Z8
+	VSUBPS       Z11, Z8, Z8
+	VMULPS       Z10, Z8, Z16
+	VFNMADD231PS Z9, Z16, Z8
+	VFMADD231PS  Z10, Z8, Z16
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z8
+	VMOVAPS      Z9, Z17
+	VMOVUPS      192(DX), Z18
+	VSUBPS       Z11, Z18, Z18
+	VMULPS       Z10, Z18, Z19
+	VFNMADD231PS Z9, Z19, Z18
+	VFMADD231PS  Z10, Z18, Z19
+	VADDPS       Z6, Z3, Z18
+	VADDPS       Z19, Z16, Z20
+	VADDPS       Z20, Z18, Z18
+	VCMPPS       $0x03, Z18, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VFMADD213PS  Z13, Z18, Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VCMPPS       $0x00, Z3, Z18, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z16, Z0, K3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z17
+	VADDPS       Z8, Z17, Z17
+	VMOVUPS      Z17, 192(DI)
+	VCMPPS       $0x00, Z19, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -6904,17 +8462,28 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R10*4), DI
-	LEAQ (SI)(R10*1), SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	LEAQ  (SI)(R10*1), SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7584,10 +9153,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -7640,6 +9209,126 @@ grouprare:
 	VMOVDQU8.Z  Z12, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (BX), Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z11
+	VBROADCASTSS 4(R8), K6, Z10
+	VBROADCASTSS 4(BX), K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -7703,6 +9392,17 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z12, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -8130,15 +9830,22 @@ TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
@@ -8223,8 +9930,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8287,13 +9994,131 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+8, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z12, Z1, Z2
+	VFNMADD231PS Z11, Z2, Z1
+	VFMADD231PS  Z12, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z1
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z3
+	VMOVUPS      128(DX), Z5
+	VMULPS       Z12, Z5, Z6
+	VFNMADD231PS Z11, Z6, Z5
+	VFMADD231PS  Z12, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z5
+	VMOVUPS      192(DX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z8, Z6, Z9
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VFMADD213PS  Z13, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	VCMPPS       $0x00, Z2, Z7, K1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z1
+	VMOVUPS      Z1, 64(DI)
+	VCMPPS       $0x00, Z4, Z0, K2
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z3
+	VMOVUPS      Z3, 128(DI)
+	VCMPPS       $0x00, Z6, Z0, K3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z8, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -8400,18 +10225,29 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R9*4), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9048,10 +10884,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -9099,6 +10935,112 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -9157,6 +11099,16 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -9535,6 +11487,15 @@ TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
@@ -9542,13 +11503,11 @@ groups:
 	VCVTDQ2PS    Z1, Z10
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z9
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
@@ -9633,8 +11592,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -9697,13 +11656,150 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+8, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z11, Z0
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z9, Z2
+	VMOVUPS      (DX), Z3
+	VMULPS       Z12, Z3, Z4
+	VFNMADD231PS Z11, Z4, Z3
+	VFMADD231PS  Z12, Z3, Z4
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z11, Z3
+	VMOVAPS      Z10, Z5
+	VMOVAPS      Z9, Z6
+	VMOVUPS      64(DX), Z7
+	VMULPS       Z12, Z7, Z8
+	VFNMADD231PS Z11, Z8, Z7
+	VFMADD231PS  Z12, Z7, Z8
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z11, Z7
+	VMOVAPS      Z10, Z16
+	VMOVAPS      Z9, Z17
+	VMOVUPS      128(DX), Z18
+	VMULPS       Z12, Z18, Z19
+	VFNMADD231PS Z11, Z19, Z18
+	VFMADD231PS  Z12, Z18, Z19
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z11, Z18
+	VMOVAPS      Z10, Z20
+	VMOVAPS      Z9, Z21
+	VMOVUPS      192(DX), Z22
+	VMULPS       Z12, Z22, Z23
+	VFNMADD231PS Z11, Z23, Z22
+	VFMADD231PS  Z12, Z22, Z23
+	VADDPS       Z8, Z4, Z22
+	VADDPS       Z23, Z19, Z24
+	VADDPS       Z24, Z22, Z22
+	VCMPPS       $0x03, Z22, Z22, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z1
+	VMINPS       Z1, Z2, Z1
+	VFMADD213PS  Z13, Z1, Z0
+	VMOVUPS      Z0, (DI)
+	VCMPPS       $0x00, Z4, Z1, K1
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z5, Z5
+	VMINPS       Z5, Z6, Z5
+	VFMADD213PS  Z13, Z5, Z3
+	VMOVUPS      Z3, 64(DI)
+	VCMPPS       $0x00, Z8, Z5, K2
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z19, Z16, K3
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VMOVUPS      Z18, 192(DI)
+	VCMPPS       $0x00, Z23, Z20, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -9810,19 +11906,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*4), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10546,10 +12653,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -10597,6 +12704,168 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z2
+	VPSUBD       Z0, Z14, Z1
+	VCVTDQ2PS    Z1, Z0
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z2, K6, Z10
+	VMOVAPS      Z0, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z6, Z10
+	VMOVAPS      Z3, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(R9), Z3
+	VPSUBD       Z3, Z15, Z5
+	VCVTDQ2PS    Z5, Z6
+	VPSUBD       Z3, Z14, Z5
+	VCVTDQ2PS    Z5, Z3
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z6, K6, Z10
+	VMOVAPS      Z3, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z17, Z10
+	VMOVAPS      Z7, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(R9), Z7
+	VPSUBD       Z7, Z15, Z16
+	VCVTDQ2PS    Z16, Z17
+	VPSUBD       Z7, Z14, Z16
+	VCVTDQ2PS    Z16, Z7
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z17, K6, Z10
+	VMOVAPS      Z7, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (BX), Z11
+	VMOVAPS      Z21, Z10
+	VMOVAPS      Z18, Z9
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(R9), Z18
+	VPSUBD       Z18, Z15, Z20
+	VCVTDQ2PS    Z20, Z21
+	VPSUBD       Z18, Z14, Z20
+	VCVTDQ2PS    Z20, Z18
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z12
+	VBROADCASTSS 4(BX), K6, Z11
+	VMOVAPS      Z21, K6, Z10
+	VMOVAPS      Z18, K6, Z9
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -10655,6 +12924,17 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -11085,7 +13365,7 @@ TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11107,16 +13387,23 @@ TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
+	MOVQ  R12, R10
+	IMULQ R11, R10
+	MOVQ  R12, R11
+
+groupbegin:
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	MOVQ         R12, R10
-	CMPQ         R10, $+64
-	JLT          grouptail
+	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z10, Z0, Z0
@@ -11213,8 +13500,8 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11285,13 +13572,146 @@ groupback:
 	ADDQ $+256, DI
 	ADDQ $+8, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R11, R10
+	TESTQ R11, R11
+	JEQ   groupnext
+	CMPQ  R10, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+
+groupmeet:
+	MOVQ R11, R13
+	MOVQ BX, R15
+	SUBQ $+16, R11
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z12, Z0
+	VMOVAPS      Z10, Z1
+	VMOVUPS      (DX), Z2
+	VSUBPS       Z12, Z2, Z2
+	VMULPS       Z11, Z2, Z3
+	VFNMADD231PS Z10, Z3, Z2
+	VFMADD231PS  Z11, Z2, Z3
+	SUBQ         $+16, R11
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z12, Z2
+	VMOVAPS      Z10, Z4
+	VMOVUPS      64(DX), Z5
+	VSUBPS       Z12, Z5, Z5
+	VMULPS       Z11, Z5, Z6
+	VFNMADD231PS Z10, Z6, Z5
+	VFMADD231PS  Z11, Z5, Z6
+	SUBQ         $+16, R11
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z12, Z5
+	VMOVAPS      Z10, Z7
+	VMOVUPS      128(DX), Z8
+	VSUBPS       Z12, Z8, Z8
+	VMULPS       Z11, Z8, Z9
+	VFNMADD231PS Z10, Z9, Z8
+	VFMADD231PS  Z11, Z8, Z9
+	SUBQ         $+16, R11
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z12, Z8
+	VMOVAPS      Z10, Z16
+	VMOVUPS      192(DX), Z17
+	VSUBPS       Z12, Z17, Z17
+	VMULPS       Z11, Z17, Z18
+	VFNMADD231PS Z10, Z18, Z17
+	VFMADD231PS  Z11, Z17, Z18
+	VADDPS       Z6, Z3, Z17
+	VADDPS       Z18, Z9, Z19
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VFMADD213PS  Z13, Z17, Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VCMPPS       $0x00, Z3, Z17, K1
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z4
+	VADDPS       Z2, Z4, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z6, Z0, K2
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z7
+	VADDPS       Z5, Z7, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z9, Z0, K3
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VFMADD213PS  Z13, Z0, Z16
+	VADDPS       Z8, Z16, Z16
+	VMOVUPS      Z16, 192(DI)
+	VCMPPS       $0x00, Z18, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R11, $+1
+	JLT          groupnext
+	CMPQ         R10, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R10, R10
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R12, R11
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	CMPQ R11, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R10, R10
-	JEQ          groupend
+	MOVQ R10, R13
+	MOVQ R10, R15
+
+grouppieces:
+	MOVQ R15, R10
+	CMPQ R11, R10
+	JGE  grouppiece
+	MOVQ R11, R10
+
+grouppiece:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -11406,19 +13826,30 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R10*4), DI
-	MOVQ R10, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R10*4), DX
-
-groupend:
+	LEAQ  (DI)(R10*4), DI
+	MOVQ  R10, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R10*4), DX
+	SUBQ  R10, R11
+	SUBQ  R10, R15
+	SUBQ  R10, R13
+	TESTQ R13, R13
+	JEQ   groupdone
+	TESTQ R11, R11
+	JNE   groupmore
+	MOVQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   groups
+
+groupmore:
+	TESTQ R15, R15
+	JNE   grouppieces
+	MOVQ  R13, R10
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12114,10 +14545,10 @@ groupstream:
 	ADDQ         $+256, DI
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -12169,6 +14600,126 @@ grouprare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet0
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R11, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet1
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R11, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet2
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R11, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	CMPQ         R11, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (BX), Z10
+	CMPQ         R11, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R11, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R9), K6, Z12
+	VBROADCASTSS 4(R8), K6, Z11
+	VBROADCASTSS 4(BX), K6, Z10
+	MOVQ         R11, AX
+	ADDQ         R12, AX
+	JGE          groupmeet3
+	ADDQ         R12, R11
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	ADDQ         $+4, R9
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS.Z   (DX), K7, Z0
@@ -12231,6 +14782,17 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+64, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -27,11 +27,17 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V12.S4]
-	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -82,11 +88,116 @@ grouploop:
 groupback:
 	ADD $64, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R1), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	FMOVQ 32(R1), F5
+	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V6.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V5.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V0.S4, V2.S4, V7.S4
+	FMOVQ F7, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V0.S4
+	FMOVQ F0, 16(R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V6.S4, V0.S4
+	FMOVQ F0, 32(R0)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V8.S4, V0.S4
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -188,11 +299,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -460,6 +579,144 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 80(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -505,6 +762,15 @@ grouptailrare:
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -603,7 +869,7 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -619,6 +885,14 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
@@ -626,9 +900,7 @@ groups:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -679,11 +951,135 @@ grouploop:
 groupback:
 	ADD $64, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R1), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	VMOV V9.B16, V6.B16
+	FMOVQ 16(R1), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V7.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 32(R1), F18
+	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V19.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V19.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V18.B16
+	VMOV V10.B16, V20.B16
+	VMOV V9.B16, V21.B16
+	FMOVQ 48(R1), F22
+	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V22.S4
+	VFMLA V12.S4, V22.S4, V23.S4
+	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
+	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
+	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD $0x6e30fad6 // fmaxv s22, v22.4s
+	FCMPS F22, F22
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
+	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ F1, (R0)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f508 // fmax v8.4s, v8.4s, v5.4s
+	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V8.S4, V0.S4
+	FMOVQ F0, 16(R0)
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e30f673 // fmax v19.4s, v19.4s, v16.4s
+	WORD $0x4eb1f673 // fmin v19.4s, v19.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V19.S4, V0.S4
+	FMOVQ F0, 32(R0)
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e34f6f7 // fmax v23.4s, v23.4s, v20.4s
+	WORD $0x4eb5f6f7 // fmin v23.4s, v23.4s, v21.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V18.S4, V23.S4, V0.S4
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -785,12 +1181,20 @@ piece7:
 piece8:
 	ADD R5<<2, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1124,6 +1528,220 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V8.B16, V10.B16
+	VMOV V6.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V8.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V6.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V7.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	VLD1R (R3), [V12.S4]
+	VLD1R (R2), [V11.S4]
+	VMOV V23.B16, V10.B16
+	VMOV V21.B16, V9.B16
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VLD1R (R16), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	ADD $4, R6, R16
+	VDUP R16, V20.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
+	VCMEQ V31.S4, V18.S4, V18.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V12.B16, V31.B16, V20.B16
+	VMOV V20.B16, V12.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V11.B16, V31.B16, V20.B16
+	VMOV V20.B16, V11.B16
+	VMOV V18.B16, V20.B16
+	VBSL V10.B16, V23.B16, V20.B16
+	VMOV V20.B16, V10.B16
+	VMOV V18.B16, V20.B16
+	VBSL V9.B16, V21.B16, V20.B16
+	VMOV V20.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 80(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -1169,6 +1787,16 @@ grouptailrare:
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -1307,7 +1935,7 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1325,12 +1953,18 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -1389,11 +2023,131 @@ grouploop:
 groupback:
 	ADD $64, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R1), F2
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V4.B16
+	FMOVQ 16(R1), F5
+	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V5.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 32(R1), F8
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V9.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V9.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V8.B16
+	VMOV V10.B16, V16.B16
+	FMOVQ 48(R1), F17
+	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
+	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
+	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V1.S4, V3.S4, V17.S4
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	FMOVQ F17, (R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V6.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V9.S4, V0.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 32(R0)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V16.S4, V18.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1503,12 +2257,20 @@ piece7:
 piece8:
 	ADD R5<<2, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1830,6 +2592,174 @@ grouprare:
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V10.B16, V31.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 80(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -1879,6 +2809,16 @@ grouptailrare:
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -1993,7 +2933,7 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2011,11 +2951,17 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -2076,11 +3022,126 @@ groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V12.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V1.B16
+	FMOVQ 16(R2), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V3.B16
+	FMOVQ 32(R2), F5
+	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V12.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V5.B16
+	FMOVQ 48(R2), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V7.S4, V9.S4
+	FMOVQ F9, (R0)
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V3.S4
+	FMOVQ F3, 48(R0)
+	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
+	VUZP1 V0.H8, V7.H8, V7.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2210,11 +3271,19 @@ piece12:
 	ADD R5<<2, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<2, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2528,6 +3597,144 @@ grouprare:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V12.B16, V31.B16, V3.B16
+	VMOV V3.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2582,6 +3789,15 @@ grouptailrarenarrow:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2698,7 +3914,7 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2715,6 +3931,14 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
@@ -2722,9 +3946,7 @@ groups:
 	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
@@ -2785,11 +4007,145 @@ groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	VMOV V9.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V3.B16
+	VMOV V10.B16, V5.B16
+	VMOV V9.B16, V6.B16
+	FMOVQ 16(R2), F7
+	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
+	VFMLS V11.S4, V8.S4, V7.S4
+	VFMLA V12.S4, V7.S4, V8.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V7.B16
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 32(R2), F18
+	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
+	VFMLS V11.S4, V19.S4, V18.S4
+	VFMLA V12.S4, V18.S4, V19.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V18.B16
+	VMOV V10.B16, V20.B16
+	VMOV V9.B16, V21.B16
+	FMOVQ 48(R2), F22
+	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
+	VFMLS V11.S4, V23.S4, V22.S4
+	VFMLA V12.S4, V22.S4, V23.S4
+	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
+	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
+	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
+	WORD $0x6e30fad6 // fmaxv s22, v22.4s
+	FCMPS F22, F22
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	FMOVQ F2, (R0)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V5.S4, V0.S4
+	FMOVQ F0, 16(R0)
+	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e30f670 // fmax v16.4s, v19.4s, v16.4s
+	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V16.S4, V0.S4
+	FMOVQ F0, 32(R0)
+	WORD $0x4e33e610 // fcmeq v16.4s, v16.4s, v19.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e34f6f4 // fmax v20.4s, v23.4s, v20.4s
+	WORD $0x4eb5f694 // fmin v20.4s, v20.4s, v21.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V18.S4, V20.S4, V0.S4
+	FMOVQ F0, 48(R0)
+	WORD $0x4e37e694 // fcmeq v20.4s, v20.4s, v23.4s
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V20.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2919,12 +4275,20 @@ piece12:
 	ADD R6<<2, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<2, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -3304,6 +4668,220 @@ grouprare:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V4.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V2.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V8.B16, V10.B16
+	VMOV V6.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V12.B16, V31.B16, V5.B16
+	VMOV V5.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V8.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V6.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V19.B16, V10.B16
+	VMOV V17.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V17.S4]
+	VSUB V17.S4, V15.S4, V18.S4
+	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
+	VSUB V17.S4, V14.S4, V18.S4
+	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	VMOV V7.B16, V16.B16
+	VBSL V10.B16, V19.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	VMOV V7.B16, V16.B16
+	VBSL V9.B16, V17.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	VLD1R (R4), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VMOV V23.B16, V10.B16
+	VMOV V21.B16, V9.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V21.S4]
+	VSUB V21.S4, V15.S4, V22.S4
+	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
+	VSUB V21.S4, V14.S4, V22.S4
+	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
+	ADD $4, R7, R16
+	VDUP R16, V20.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
+	VCMEQ V31.S4, V18.S4, V18.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V12.B16, V31.B16, V20.B16
+	VMOV V20.B16, V12.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V18.B16, V20.B16
+	VBSL V11.B16, V31.B16, V20.B16
+	VMOV V20.B16, V11.B16
+	VMOV V18.B16, V20.B16
+	VBSL V10.B16, V23.B16, V20.B16
+	VMOV V20.B16, V10.B16
+	VMOV V18.B16, V20.B16
+	VBSL V9.B16, V21.B16, V20.B16
+	VMOV V20.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3358,6 +4936,16 @@ grouptailrarenarrow:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -3514,7 +5102,7 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3533,12 +5121,18 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -3607,11 +5201,141 @@ groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V12.B16, V0.B16
+	VMOV V10.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V12.B16, V2.B16
+	VMOV V10.B16, V4.B16
+	FMOVQ 16(R2), F5
+	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V12.B16, V5.B16
+	VMOV V10.B16, V7.B16
+	FMOVQ 32(R2), F8
+	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
+	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
+	VFMLS V10.S4, V9.S4, V8.S4
+	VFMLA V11.S4, V8.S4, V9.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V12.B16, V8.B16
+	VMOV V10.B16, V16.B16
+	FMOVQ 48(R2), F17
+	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
+	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
+	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff471 // fmax v17.4s, v3.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V17.S4, V19.S4
+	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	FMOVQ F19, (R0)
+	WORD $0x4e23e631 // fcmeq v17.4s, v17.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff521 // fmax v1.4s, v9.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ F2, 32(R0)
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V16.S4, V2.S4, V3.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ F3, 48(R0)
+	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
+	VUZP1 V0.H8, V17.H8, V17.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -3749,12 +5473,20 @@ piece12:
 	ADD R6<<2, R0, R0
 	ADD R6, R1, R1
 	ADD R6<<2, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -4122,6 +5854,174 @@ grouprare:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V12.B16, V31.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V12.B16, V31.B16, V4.B16
+	VMOV V4.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V12.B16, V31.B16, V16.B16
+	VMOV V16.B16, V12.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V11.B16, V31.B16, V16.B16
+	VMOV V16.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V16.B16
+	VBSL V10.B16, V31.B16, V16.B16
+	VMOV V16.B16, V10.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -4180,6 +6080,16 @@ grouptailrarenarrow:
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -4312,7 +6222,7 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4331,11 +6241,17 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -4399,11 +6315,129 @@ groupback:
 	ADD $64, R0, R0
 	ADD $2, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V1.B16
+	FMOVQ 16(R2), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V3.B16
+	FMOVQ 32(R2), F5
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V5.B16
+	FMOVQ 48(R2), F7
+	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V0.S4, V7.S4, V9.S4
+	FMOVQ F9, (R0)
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V3.S4
+	FMOVQ F3, 48(R0)
+	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
+	VUZP1 V0.H8, V7.H8, V7.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V7.B16, V7.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000027 // str h7, [x1]
+	ADD $64, R0, R0
+	ADD $2, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -4539,11 +6573,19 @@ piece10:
 	ADD R5<<2, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<2, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -4869,6 +6911,144 @@ grouprare:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d000021 // str h1, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -4926,6 +7106,15 @@ grouptailrarenarrow:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d00a3e1 // str h1, [sp, #80]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -5048,7 +7237,7 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 26
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5066,6 +7255,14 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -5073,9 +7270,7 @@ groups:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -5139,11 +7334,148 @@ groupback:
 	ADD $64, R0, R0
 	ADD $2, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V10.B16, V0.B16
+	VMOV V9.B16, V1.B16
+	VMOV V8.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V10.B16, V3.B16
+	VMOV V9.B16, V5.B16
+	VMOV V8.B16, V6.B16
+	FMOVQ 16(R2), F7
+	WORD $0x6e2bdcf0 // fmul v16.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V16.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V10.B16, V7.B16
+	VMOV V9.B16, V17.B16
+	VMOV V8.B16, V18.B16
+	FMOVQ 32(R2), F19
+	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
+	VFMLS V10.S4, V20.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V20.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V10.B16, V19.B16
+	VMOV V9.B16, V21.B16
+	VMOV V8.B16, V22.B16
+	FMOVQ 48(R2), F23
+	WORD $0x6e2bdef8 // fmul v24.4s, v23.4s, v11.4s
+	VFMLS V10.S4, V24.S4, V23.S4
+	VFMLA V11.S4, V23.S4, V24.S4
+	WORD $0x4e30f497 // fmax v23.4s, v4.4s, v16.4s
+	WORD $0x4e38f699 // fmax v25.4s, v20.4s, v24.4s
+	WORD $0x4e39f6f7 // fmax v23.4s, v23.4s, v25.4s
+	WORD $0x6e30faf7 // fmaxv s23, v23.4s
+	FCMPS F23, F23
+	BVS groupmeetrare
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V0.S4, V1.S4, V2.S4
+	FMOVQ F2, (R0)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e25f605 // fmax v5.4s, v16.4s, v5.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V5.S4, V0.S4
+	FMOVQ F0, 16(R0)
+	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e31f691 // fmax v17.4s, v20.4s, v17.4s
+	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V17.S4, V0.S4
+	FMOVQ F0, 32(R0)
+	WORD $0x4e34e631 // fcmeq v17.4s, v17.4s, v20.4s
+	WORD $0x4e218b18 // frintn v24.4s, v24.4s
+	WORD $0x4e35f715 // fmax v21.4s, v24.4s, v21.4s
+	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V19.S4, V21.S4, V0.S4
+	FMOVQ F0, 48(R0)
+	WORD $0x4e38e6b5 // fcmeq v21.4s, v21.4s, v24.4s
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V21.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
+	ADD $64, R0, R0
+	ADD $2, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -5279,12 +7611,20 @@ piece10:
 	ADD R6<<2, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<2, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -5676,6 +8016,220 @@ grouprare:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d000021 // str h1, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V2.S4]
+	VSUB V2.S4, V15.S4, V3.S4
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VSUB V2.S4, V14.S4, V3.S4
+	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V4.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V2.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V16.B16, V9.B16
+	VMOV V6.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V7.S4
+	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
+	VSUB V6.S4, V14.S4, V7.S4
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	ADD $4, R7, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V16.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V6.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V18.S4]
+	VSUB V18.S4, V15.S4, V19.S4
+	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
+	VSUB V18.S4, V14.S4, V19.S4
+	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V20.B16, V9.B16
+	VMOV V18.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V18.S4]
+	VSUB V18.S4, V15.S4, V19.S4
+	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
+	VSUB V18.S4, V14.S4, V19.S4
+	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
+	ADD $4, R7, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e7 // smax v7.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	VMOV V7.B16, V17.B16
+	VBSL V9.B16, V20.B16, V17.B16
+	VMOV V17.B16, V9.B16
+	VMOV V7.B16, V17.B16
+	VBSL V8.B16, V18.B16, V17.B16
+	VMOV V17.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	VLD1R (R4), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VMOV V24.B16, V9.B16
+	VMOV V22.B16, V8.B16
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VLD1R (R16), [V22.S4]
+	VSUB V22.S4, V15.S4, V23.S4
+	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
+	VSUB V22.S4, V14.S4, V23.S4
+	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
+	ADD $4, R7, R16
+	VDUP R16, V21.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
+	VCMEQ V31.S4, V19.S4, V19.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V11.B16, V31.B16, V21.B16
+	VMOV V21.B16, V11.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V19.B16, V21.B16
+	VBSL V10.B16, V31.B16, V21.B16
+	VMOV V21.B16, V10.B16
+	VMOV V19.B16, V21.B16
+	VBSL V9.B16, V24.B16, V21.B16
+	VMOV V21.B16, V9.B16
+	VMOV V19.B16, V21.B16
+	VBSL V8.B16, V22.B16, V21.B16
+	VMOV V21.B16, V8.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -5733,6 +8287,16 @@ grouptailrarenarrow:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d00a3e1 // str h1, [sp, #80]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -5895,7 +8459,7 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 18
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5915,12 +8479,18 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	CMP $1, R8
 	BEQ lanes
 groups:
+	MOVD R8, R6
+	MUL R7, R6, R6
+	MOVD R8, R7
+groupbegin:
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V9.S4]
-	MOVD R8, R6
-	CMP $16, R6
-	BLT grouptail
+	SUB R7, R6, R6
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -5992,11 +8562,144 @@ groupback:
 	ADD $64, R0, R0
 	ADD $2, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R7, R7
+	CMP $16, R7
 	BGE grouploop
+groupwhole:
+	ADD R7, R6, R6
+	CBZ R7, groupnext
+	CMP $16, R6
+	BLT grouptail
+grouptomeet:
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	MOVD R7, R9
+	MOVD R3, R10
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V11.B16, V0.B16
+	VMOV V9.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V9.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V11.B16, V2.B16
+	VMOV V9.B16, V4.B16
+	FMOVQ 16(R2), F5
+	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V11.B16, V5.B16
+	VMOV V9.B16, V7.B16
+	FMOVQ 32(R2), F8
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x6e2add10 // fmul v16.4s, v8.4s, v10.4s
+	VFMLS V9.S4, V16.S4, V8.S4
+	VFMLA V10.S4, V8.S4, V16.S4
+	SUB $4, R7, R7
+	CMP $0, R7
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V11.B16, V8.B16
+	VMOV V9.B16, V17.B16
+	FMOVQ 48(R2), F18
+	WORD $0x4eabd652 // fsub v18.4s, v18.4s, v11.4s
+	WORD $0x6e2ade53 // fmul v19.4s, v18.4s, v10.4s
+	VFMLS V9.S4, V19.S4, V18.S4
+	VFMLA V10.S4, V18.S4, V19.S4
+	WORD $0x4e26f472 // fmax v18.4s, v3.4s, v6.4s
+	WORD $0x4e33f614 // fmax v20.4s, v16.4s, v19.4s
+	WORD $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
+	BVS groupmeetrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff472 // fmax v18.4s, v3.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	VFMLA V1.S4, V18.S4, V20.S4
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	FMOVQ F20, (R0)
+	WORD $0x4e23e652 // fcmeq v18.4s, v18.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ F2, 32(R0)
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e2ff662 // fmax v2.4s, v19.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V17.S4, V2.S4, V3.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ F3, 48(R0)
+	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
+	VUZP1 V0.H8, V18.H8, V18.H8
+	VUZP1 V2.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V18.B16, V18.B16
+	VAND V12.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	WORD $0x7d000032 // str h18, [x1]
+	ADD $64, R0, R0
+	ADD $2, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R6, R6
+	CMP $1, R7
+	BLT groupnext
+	CMP $16, R6
+	BLT grouptail
+	CMP $16, R7
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R6, groupdone
+groupskip:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	CMP $1, R7
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R6, groupend
+	MOVD R6, R9
+	MOVD R6, R10
+grouppieces:
+	MOVD R10, R6
+	CMP R6, R7
+	BGE grouppiece
+	MOVD R7, R6
+grouppiece:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -6140,12 +8843,20 @@ piece10:
 	ADD R6<<2, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<2, R2, R2
-groupend:
+	SUB R6, R7, R7
+	SUB R6, R10, R10
+	SUB R6, R9, R9
+	CBZ R9, groupdone
+	CBNZ R7, groupmore
+	MOVD R8, R7
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R7, R7
-	CBNZ R7, groups
+groupmore:
+	CBNZ R10, grouppieces
+	MOVD R9, R6
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R7, R6
@@ -6525,6 +9236,174 @@ grouprare:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d000021 // str h1, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R7, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R7, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R7, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R7, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $3, R7, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R5), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R7
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R7, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e8 // smax v8.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	ADD $4, R5, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V17.B16
+	VBSL V11.B16, V31.B16, V17.B16
+	VMOV V17.B16, V11.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V17.B16
+	VBSL V10.B16, V31.B16, V17.B16
+	VMOV V17.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V8.B16, V17.B16
+	VBSL V9.B16, V31.B16, V17.B16
+	VMOV V17.B16, V9.B16
+	ADD R8, R7, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R8, R7, R7
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -6586,6 +9465,16 @@ grouptailrarenarrow:
 	VADDP V1.B16, V1.B16, V1.B16
 	WORD $0x7d00a3e1 // str h1, [sp, #80]
 	B grouptailback
+groupmeetrare:
+	MOVD R9, R7
+	SUB R3, R10, R10
+	ADD R10, R3, R3
+	ADD R10, R4, R4
+	ADD R10, R5, R5
+	MOVD R6, R9
+	SUB R10, R10, R10
+	ADD $16, R10, R10
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1

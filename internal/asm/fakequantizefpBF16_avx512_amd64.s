@@ -35,15 +35,22 @@ TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	SUBQ         R9, R8
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
@@ -155,8 +162,8 @@ groupahead:
 	VMOVAPS      Z20, Z0
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -242,13 +249,158 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z2
+	VFMSUB231PS  Z4, Z2, Z1
+	VFNMADD231PS Z5, Z1, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z16
+	VFMSUB231PS  Z4, Z16, Z3
+	VFNMADD231PS Z5, Z3, Z16
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z3
+	VPMOVZXWD    64(SI), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VMULPS       Z5, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VFNMADD231PS Z5, Z17, Z18
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z17
+	VPMOVZXWD    96(SI), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VMULPS       Z5, Z19, Z20
+	VFMSUB231PS  Z4, Z20, Z19
+	VFNMADD231PS Z5, Z19, Z20
+	VADDPS       Z16, Z2, Z19
+	VADDPS       Z20, Z18, Z21
+	VADDPS       Z21, Z19, Z19
+	VCMPPS       $0x03, Z19, Z19, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z19
+	VPMINUD      Z13, Z19, Z19
+	VPANDD       Z11, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z14, Z21, Z21
+	VADDPS       Z21, Z19, Z19
+	VSUBPS       Z21, Z19, Z19
+	VPTERNLOGD   $0xf8, Z10, Z2, Z19
+	VMULPS       Z0, Z19, Z19
+	VPANDD       Z12, Z16, Z0
+	VPMINUD      Z13, Z0, Z0
+	VPANDD       Z11, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VMULPS       Z1, Z0, Z0
+	VPTESTMD     Z8, Z19, K1
+	VPADDD       Z9, Z19, Z19
+	VPADDD       Z7, Z19, K1, Z19
+	VPTESTMD     Z8, Z0, K1
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z7, Z0, K1, Z0
+	VPERMT2W     Z0, Z6, Z19
+	VMOVUPS      Z19, (DI)
+	VPANDD       Z12, Z18, Z0
+	VPMINUD      Z13, Z0, Z0
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z14, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z18, Z0
+	VMULPS       Z3, Z0, Z0
+	VPANDD       Z12, Z20, Z1
+	VPMINUD      Z13, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z20, Z1
+	VMULPS       Z17, Z1, Z1
+	VPTESTMD     Z8, Z0, K1
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z7, Z0, K1, Z0
+	VPTESTMD     Z8, Z1, K1
+	VPADDD       Z9, Z1, Z1
+	VPADDD       Z7, Z1, K1, Z1
+	VPERMT2W     Z1, Z6, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -348,15 +500,26 @@ grouptailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 grouptailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1120,10 +1283,10 @@ groupstream:
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1200,6 +1363,112 @@ grouprare:
 	VPERMT2W     Z2, Z6, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -1292,6 +1561,16 @@ grouptailrarenarrow:
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    Z1, K6, 64(DI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1840,15 +2119,22 @@ TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z17
 	VPSLLD       $0x10, Z17, Z17
@@ -1970,8 +2256,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2067,13 +2353,168 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z3, Z0
+	VPMOVZXWD    (DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z4, Z1, Z2
+	VFMSUB231PS  Z3, Z2, Z1
+	VFNMADD231PS Z4, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z3, Z1
+	VPMOVZXWD    32(DX), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z4, Z16, Z17
+	VFMSUB231PS  Z3, Z17, Z16
+	VFNMADD231PS Z4, Z16, Z17
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z3, Z16
+	VPMOVZXWD    64(DX), Z18
+	VPSLLD       $0x10, Z18, Z18
+	VMULPS       Z4, Z18, Z19
+	VFMSUB231PS  Z3, Z19, Z18
+	VFNMADD231PS Z4, Z18, Z19
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z3, Z18
+	VPMOVZXWD    96(DX), Z20
+	VPSLLD       $0x10, Z20, Z20
+	VMULPS       Z4, Z20, Z21
+	VFMSUB231PS  Z3, Z21, Z20
+	VFNMADD231PS Z4, Z20, Z21
+	VADDPS       Z17, Z2, Z20
+	VADDPS       Z21, Z19, Z22
+	VADDPS       Z22, Z20, Z20
+	VCMPPS       $0x03, Z20, Z20, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z20
+	VPMINUD      Z13, Z20, Z22
+	VPANDD       Z11, Z22, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z14, Z23, Z23
+	VADDPS       Z23, Z22, Z24
+	VSUBPS       Z23, Z24, Z24
+	VPTERNLOGD   $0xf8, Z10, Z2, Z24
+	VMULPS       Z0, Z24, Z24
+	VPCMPEQD     Z20, Z22, K1
+	VPANDD       Z12, Z17, Z0
+	VPMINUD      Z13, Z0, Z2
+	VPANDD       Z11, Z2, Z20
+	VPMAXUD      Z15, Z20, Z20
+	VPADDD       Z14, Z20, Z20
+	VADDPS       Z20, Z2, Z22
+	VSUBPS       Z20, Z22, Z22
+	VPTERNLOGD   $0xf8, Z10, Z17, Z22
+	VMULPS       Z1, Z22, Z22
+	VPCMPEQD     Z0, Z2, K2
+	VPTESTMD     Z8, Z24, K3
+	VPADDD       Z9, Z24, Z24
+	VPADDD       Z7, Z24, K3, Z24
+	VPTESTMD     Z8, Z22, K3
+	VPADDD       Z9, Z22, Z22
+	VPADDD       Z7, Z22, K3, Z22
+	VPERMT2W     Z22, Z6, Z24
+	VMOVUPS      Z24, (DI)
+	VPANDD       Z12, Z19, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z17
+	VSUBPS       Z2, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z19, Z17
+	VMULPS       Z16, Z17, Z17
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z12, Z21, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z16
+	VSUBPS       Z2, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z21, Z16
+	VMULPS       Z18, Z16, Z16
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z8, Z17, K5
+	VPADDD       Z9, Z17, Z17
+	VPADDD       Z7, Z17, K5, Z17
+	VPTESTMD     Z8, Z16, K5
+	VPADDD       Z9, Z16, Z16
+	VPADDD       Z7, Z16, K5, Z16
+	VPERMT2W     Z16, Z6, Z17
+	VMOVUPS      Z17, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z5, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -2182,16 +2623,27 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3024,10 +3476,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -3113,6 +3565,112 @@ grouprare:
 	VMOVDQU8.Z   Z5, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z4
+	VBROADCASTSS 4(BX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z4
+	VBROADCASTSS 4(BX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z4
+	VBROADCASTSS 4(BX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z4
+	VBROADCASTSS 4(BX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -3214,6 +3772,16 @@ grouptailrarenarrow:
 	VMOVDQU8.Z   Z5, K1, Z0
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -3817,15 +4385,22 @@ TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z16
 	VPSLLD       $0x10, Z16, Z16
@@ -3946,8 +4521,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4042,13 +4617,167 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VPMOVZXWD    (DX), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z5, Z1, Z2
+	VFMSUB231PS  Z4, Z2, Z1
+	VFNMADD231PS Z5, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z1
+	VPMOVZXWD    32(DX), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z5, Z3, Z16
+	VFMSUB231PS  Z4, Z16, Z3
+	VFNMADD231PS Z5, Z3, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z3
+	VPMOVZXWD    64(DX), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VMULPS       Z5, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VFNMADD231PS Z5, Z17, Z18
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z17
+	VPMOVZXWD    96(DX), Z19
+	VPSLLD       $0x10, Z19, Z19
+	VMULPS       Z5, Z19, Z20
+	VFMSUB231PS  Z4, Z20, Z19
+	VFNMADD231PS Z5, Z19, Z20
+	VADDPS       Z16, Z2, Z19
+	VADDPS       Z20, Z18, Z21
+	VADDPS       Z21, Z19, Z19
+	VCMPPS       $0x03, Z19, Z19, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z19
+	VPMINUD      Z13, Z19, Z21
+	VPANDD       Z11, Z21, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z14, Z22, Z22
+	VADDPS       Z22, Z21, Z23
+	VSUBPS       Z22, Z23, Z23
+	VPTERNLOGD   $0xf8, Z10, Z2, Z23
+	VMULPS       Z0, Z23, Z23
+	VPCMPEQD     Z19, Z21, K1
+	VPANDD       Z12, Z16, Z0
+	VPMINUD      Z13, Z0, Z2
+	VPANDD       Z11, Z2, Z19
+	VPMAXUD      Z15, Z19, Z19
+	VPADDD       Z14, Z19, Z19
+	VADDPS       Z19, Z2, Z21
+	VSUBPS       Z19, Z21, Z21
+	VPTERNLOGD   $0xf8, Z10, Z16, Z21
+	VMULPS       Z1, Z21, Z21
+	VPCMPEQD     Z0, Z2, K2
+	VPTESTMD     Z8, Z23, K3
+	VPADDD       Z9, Z23, Z23
+	VPADDD       Z7, Z23, K3, Z23
+	VPTESTMD     Z8, Z21, K3
+	VPADDD       Z9, Z21, Z21
+	VPADDD       Z7, Z21, K3, Z21
+	VPERMT2W     Z21, Z6, Z23
+	VMOVUPS      Z23, (DI)
+	VPANDD       Z12, Z18, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z16
+	VSUBPS       Z2, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z18, Z16
+	VMULPS       Z3, Z16, Z16
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z12, Z20, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z20, Z3
+	VMULPS       Z17, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z8, Z16, K5
+	VPADDD       Z9, Z16, Z16
+	VPADDD       Z7, Z16, K5, Z16
+	VPTESTMD     Z8, Z3, K5
+	VPADDD       Z9, Z3, Z3
+	VPADDD       Z7, Z3, K5, Z3
+	VPERMT2W     Z3, Z6, Z16
+	VMOVUPS      Z16, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -4189,18 +4918,29 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5059,10 +5799,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -5147,6 +5887,112 @@ grouprare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -5247,6 +6093,16 @@ grouptailrarenarrow:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -36,11 +36,17 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V6.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -127,11 +133,152 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V6.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e27dc43 // fmul v3.4s, v2.4s, v7.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V6.S4, V3.S4, V2.S4
+	VFMLS V7.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V6.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27dc24 // fmul v4.4s, v1.4s, v7.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V6.S4, V4.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V6.B16, V1.B16
+	FMOVQ 16(R1), F5
+	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
+	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V6.S4, V17.S4, V16.S4
+	VFMLS V7.S4, V16.S4, V17.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V6.B16, V16.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e27dcb2 // fmul v18.4s, v5.4s, v7.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V6.S4, V18.S4, V5.S4
+	VFMLS V7.S4, V5.S4, V18.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
+	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V5.B16
+	VUMIN V13.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
+	WORD $0x4eb3d4a5 // fsub v5.4s, v5.4s, v19.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V5.B16, V5.B16
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VCMTST V9.S4, V5.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
+	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
+	FMOVQ F5, (R0)
+	VAND V12.B16, V17.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V17.B16, V17.B16
+	VORR V17.B16, V0.B16, V0.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V12.B16, V18.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V18.B16, V18.B16
+	VORR V18.B16, V1.B16, V1.B16
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -263,11 +410,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -639,6 +794,144 @@ grouprare:
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V31.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V6.B16, V31.B16, V4.B16
+	VMOV V4.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V6.B16, V31.B16, V5.B16
+	VMOV V5.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V16.S4, V16.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V7.B16, V31.B16, V18.B16
+	VMOV V18.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V6.B16, V31.B16, V18.B16
+	VMOV V18.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -722,6 +1015,15 @@ grouptailrarenarrow:
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -896,7 +1198,7 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
-	// vector registers in use at once: 21
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -923,11 +1225,17 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V7.S4]
-	VLD1R (R4), [V6.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1024,11 +1332,162 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V6.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e27dc43 // fmul v3.4s, v2.4s, v7.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V6.S4, V3.S4, V2.S4
+	VFMLS V7.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V6.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27dc24 // fmul v4.4s, v1.4s, v7.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V6.S4, V4.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V6.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
+	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V6.S4, V17.S4, V16.S4
+	VFMLS V7.S4, V16.S4, V17.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V6.B16, V16.B16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x6e27dcb2 // fmul v18.4s, v5.4s, v7.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V6.S4, V18.S4, V5.S4
+	VFMLS V7.S4, V5.S4, V18.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
+	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V5.B16
+	VUMIN V13.S4, V5.S4, V19.S4
+	VAND V11.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V14.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V21.B16, V21.B16
+	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
+	VCMEQ V5.S4, V19.S4, V19.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d474 // fadd v20.4s, v3.4s, v5.4s
+	WORD $0x4ea5d694 // fsub v20.4s, v20.4s, v5.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V20.B16, V20.B16
+	WORD $0x6e22de94 // fmul v20.4s, v20.4s, v2.4s
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMTST V9.S4, V21.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V20.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
+	WORD $0x4e624295 // addhn2 v21.8h, v20.4s, v2.4s
+	FMOVQ F21, (R0)
+	VAND V12.B16, V17.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V17.B16, V17.B16
+	VORR V17.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V18.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V18.B16, V18.B16
+	VORR V18.B16, V17.B16, V17.B16
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V17.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e644225 // addhn2 v5.8h, v17.4s, v4.4s
+	FMOVQ F5, 16(R0)
+	VUZP1 V3.H8, V19.H8, V19.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V19.B16, V19.B16
+	VUSHR $7, V19.B16, V19.B16
+	FMOVQ F19, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -1188,11 +1647,19 @@ piece12:
 	ADD R5<<1, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1610,6 +2077,144 @@ grouprare:
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V31.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V6.B16, V31.B16, V4.B16
+	VMOV V4.B16, V6.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V6.B16, V31.B16, V5.B16
+	VMOV V5.B16, V6.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V18.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
+	VCMEQ V31.S4, V16.S4, V16.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V7.B16, V31.B16, V18.B16
+	VMOV V18.B16, V7.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V16.B16, V18.B16
+	VBSL V6.B16, V31.B16, V18.B16
+	VMOV V18.B16, V6.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1702,6 +2307,15 @@ grouptailrarenarrow:
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1894,7 +2508,7 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1922,11 +2536,17 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V6.S4]
-	VLD1R (R4), [V5.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V6.S4]
+	VLD1R (R4), [V5.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2026,11 +2646,165 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V6.S4]
+	VLD1R (R3), [V5.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V5.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e26dc43 // fmul v3.4s, v2.4s, v6.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V5.S4, V3.S4, V2.S4
+	VFMLS V6.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V5.B16, V2.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e26dc24 // fmul v4.4s, v1.4s, v6.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V5.S4, V4.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V5.B16, V1.B16
+	FMOVQ 16(R2), F16
+	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
+	WORD $0x6e26de32 // fmul v18.4s, v17.4s, v6.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V5.S4, V18.S4, V17.S4
+	VFMLS V6.S4, V17.S4, V18.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V5.B16, V17.B16
+	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
+	WORD $0x6e26de13 // fmul v19.4s, v16.4s, v6.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V5.S4, V19.S4, V16.S4
+	VFMLS V6.S4, V16.S4, V19.S4
+	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
+	WORD $0x4e33f654 // fmax v20.4s, v18.4s, v19.4s
+	WORD $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V16.B16
+	VUMIN V13.S4, V16.S4, V20.S4
+	VAND V11.B16, V20.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V14.S4, V21.S4, V21.S4
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V22.B16, V22.B16
+	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
+	VCMEQ V16.S4, V20.S4, V20.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d475 // fadd v21.4s, v3.4s, v16.4s
+	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V21.B16, V21.B16
+	WORD $0x6e22deb5 // fmul v21.4s, v21.4s, v2.4s
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMTST V9.S4, V22.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V21.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e6042d6 // addhn v22.4h, v22.4s, v0.4s
+	WORD $0x4e6242b6 // addhn2 v22.8h, v21.4s, v2.4s
+	FMOVQ F22, (R0)
+	VAND V12.B16, V18.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V19.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VAND V10.B16, V19.B16, V19.B16
+	VORR V19.B16, V18.B16, V18.B16
+	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VCMTST V9.S4, V16.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e644250 // addhn2 v16.8h, v18.4s, v4.4s
+	FMOVQ F16, 16(R0)
+	VUZP1 V3.H8, V20.H8, V20.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V20.B16, V20.B16
+	VAND V7.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	WORD $0x7d000034 // str h20, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V6.S4]
+	VLD1R (R4), [V5.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -2196,11 +2970,19 @@ piece10:
 	ADD R5<<1, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2630,6 +3412,144 @@ grouprare:
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d000023 // str h3, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V31.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V5.B16, V31.B16, V1.B16
+	VMOV V1.B16, V5.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V6.S4]
+	VLD1R (R3), [V5.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V6.B16, V31.B16, V4.B16
+	VMOV V4.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V5.B16, V31.B16, V4.B16
+	VMOV V4.B16, V5.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V6.S4]
+	VLD1R (R3), [V5.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e1 // smax v1.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V16.B16
+	VBSL V6.B16, V31.B16, V16.B16
+	VMOV V16.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V16.B16
+	VBSL V5.B16, V31.B16, V16.B16
+	VMOV V16.B16, V5.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V6.S4]
+	VLD1R (R3), [V5.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V19.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
+	VCMEQ V31.S4, V17.S4, V17.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V6.B16, V31.B16, V19.B16
+	VMOV V19.B16, V6.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V17.B16, V19.B16
+	VBSL V5.B16, V31.B16, V19.B16
+	VMOV V19.B16, V5.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2725,6 +3645,15 @@ grouptailrarenarrow:
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

@@ -31,15 +31,22 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	SUBQ         R9, R8
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
@@ -135,8 +142,8 @@ groupahead:
 	VMOVAPS      Z16, Z4
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -210,13 +217,146 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z8, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z9, Z1, Z2
+	VFMSUB231PS  Z8, Z2, Z1
+	VFNMADD231PS Z9, Z1, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z8, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z9, Z3, Z4
+	VFMSUB231PS  Z8, Z4, Z3
+	VFNMADD231PS Z9, Z3, Z4
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z8, Z3
+	VCVTPH2PS    64(SI), Z5
+	VMULPS       Z9, Z5, Z6
+	VFMSUB231PS  Z8, Z6, Z5
+	VFNMADD231PS Z9, Z5, Z6
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z8, Z5
+	VCVTPH2PS    96(SI), Z7
+	VMULPS       Z9, Z7, Z16
+	VFMSUB231PS  Z8, Z16, Z7
+	VFNMADD231PS Z9, Z7, Z16
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z16, Z6, Z17
+	VADDPS       Z17, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z7
+	VPMINUD      Z13, Z7, Z7
+	VPANDD       Z11, Z7, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z14, Z17, Z17
+	VADDPS       Z17, Z7, Z7
+	VSUBPS       Z17, Z7, Z7
+	VPTERNLOGD   $0xf8, Z10, Z2, Z7
+	VMULPS       Z0, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, (DI)
+	VPANDD       Z12, Z4, Z0
+	VPMINUD      Z13, Z0, Z0
+	VPANDD       Z11, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z4, Z0
+	VMULPS       Z1, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPANDD       Z12, Z6, Z0
+	VPMINUD      Z13, Z0, Z0
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z14, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VMULPS       Z3, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPANDD       Z12, Z16, Z0
+	VPMINUD      Z13, Z0, Z0
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPADDD       Z14, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z16, Z0
+	VMULPS       Z5, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -305,15 +445,26 @@ grouptail:
 
 grouptailnarrow:
 grouptailback:
-	LEAQ (DI)(R8*2), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*2), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1004,10 +1155,10 @@ groupstream:
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS  (SI), Z0
@@ -1063,6 +1214,112 @@ grouprare:
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 96(DI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -1133,6 +1390,16 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1568,15 +1835,22 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
@@ -1682,8 +1956,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1767,13 +2041,156 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VCVTPH2PS    (DX), Z1
+	VMULPS       Z8, Z1, Z2
+	VFMSUB231PS  Z7, Z2, Z1
+	VFNMADD231PS Z8, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VCVTPH2PS    32(DX), Z3
+	VMULPS       Z8, Z3, Z4
+	VFMSUB231PS  Z7, Z4, Z3
+	VFNMADD231PS Z8, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z3
+	VCVTPH2PS    64(DX), Z5
+	VMULPS       Z8, Z5, Z6
+	VFMSUB231PS  Z7, Z6, Z5
+	VFNMADD231PS Z8, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z5
+	VCVTPH2PS    96(DX), Z16
+	VMULPS       Z8, Z16, Z17
+	VFMSUB231PS  Z7, Z17, Z16
+	VFNMADD231PS Z8, Z16, Z17
+	VADDPS       Z4, Z2, Z16
+	VADDPS       Z17, Z6, Z18
+	VADDPS       Z18, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z16
+	VPMINUD      Z13, Z16, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z15, Z19, Z19
+	VPADDD       Z14, Z19, Z19
+	VADDPS       Z19, Z18, Z20
+	VSUBPS       Z19, Z20, Z20
+	VPTERNLOGD   $0xf8, Z10, Z2, Z20
+	VMULPS       Z0, Z20, Z20
+	VCVTPS2PH    $0x00, Z20, Y20
+	VMOVUPS      Y20, (DI)
+	VPCMPEQD     Z16, Z18, K1
+	VPANDD       Z12, Z4, Z0
+	VPMINUD      Z13, Z0, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z14, Z16, Z16
+	VADDPS       Z16, Z2, Z18
+	VSUBPS       Z16, Z18, Z18
+	VPTERNLOGD   $0xf8, Z10, Z4, Z18
+	VMULPS       Z1, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 32(DI)
+	VPCMPEQD     Z0, Z2, K2
+	VPANDD       Z12, Z6, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z6, Z4
+	VMULPS       Z3, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z12, Z17, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z17, Z3
+	VMULPS       Z5, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z9, K1, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1872,16 +2289,27 @@ grouptailnarrow:
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
-	LEAQ (DI)(R9*2), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2642,10 +3070,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS  (DX), Z0
@@ -2710,6 +3138,112 @@ grouprare:
 	VMOVDQU8.Z Z9, K1, Z0
 	VMOVUPS    Z0, (SI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -2789,6 +3323,16 @@ grouptailrarenarrow:
 	VMOVDQU8.Z Z9, K1, Z0
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)
@@ -3279,15 +3823,22 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+64
 	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
@@ -3392,8 +3943,8 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3476,13 +4027,155 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z8, Z0
+	VCVTPH2PS    (DX), Z1
+	VMULPS       Z9, Z1, Z2
+	VFMSUB231PS  Z8, Z2, Z1
+	VFNMADD231PS Z9, Z1, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z8, Z1
+	VCVTPH2PS    32(DX), Z3
+	VMULPS       Z9, Z3, Z4
+	VFMSUB231PS  Z8, Z4, Z3
+	VFNMADD231PS Z9, Z3, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z8, Z3
+	VCVTPH2PS    64(DX), Z5
+	VMULPS       Z9, Z5, Z6
+	VFMSUB231PS  Z8, Z6, Z5
+	VFNMADD231PS Z9, Z5, Z6
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z8, Z5
+	VCVTPH2PS    96(DX), Z7
+	VMULPS       Z9, Z7, Z16
+	VFMSUB231PS  Z8, Z16, Z7
+	VFNMADD231PS Z9, Z7, Z16
+	VADDPS       Z4, Z2, Z7
+	VADDPS       Z16, Z6, Z17
+	VADDPS       Z17, Z7, Z7
+	VCMPPS       $0x03, Z7, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z12, Z2, Z7
+	VPMINUD      Z13, Z7, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z14, Z18, Z18
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z10, Z2, Z19
+	VMULPS       Z0, Z19, Z19
+	VCVTPS2PH    $0x00, Z19, Y19
+	VMOVUPS      Y19, (DI)
+	VPCMPEQD     Z7, Z17, K1
+	VPANDD       Z12, Z4, Z0
+	VPMINUD      Z13, Z0, Z2
+	VPANDD       Z11, Z2, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z14, Z7, Z7
+	VADDPS       Z7, Z2, Z17
+	VSUBPS       Z7, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z4, Z17
+	VMULPS       Z1, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 32(DI)
+	VPCMPEQD     Z0, Z2, K2
+	VPANDD       Z12, Z6, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z4
+	VSUBPS       Z2, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z6, Z4
+	VMULPS       Z3, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVUPS      Y4, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z12, Z16, Z0
+	VPMINUD      Z13, Z0, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z14, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z16, Z3
+	VMULPS       Z5, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -3613,18 +4306,29 @@ grouptailback:
 	MOVB  AL, 7(SI)
 
 staged1:
-	LEAQ (DI)(R9*2), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*2), DX
-
-groupend:
+	LEAQ  (DI)(R9*2), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4411,10 +5115,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS  (DX), Z0
@@ -4478,6 +5182,112 @@ grouprare:
 	KUNPCKDQ   K1, K3, K1
 	KMOVQ      K1, (SI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z9
+	VBROADCASTSS 4(BX), K6, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z9
+	VBROADCASTSS 4(BX), K6, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z9
+	VBROADCASTSS 4(BX), K6, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z9
+	VBROADCASTSS (BX), Z8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z9
+	VBROADCASTSS 4(BX), K6, Z8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (DX), K7, Y0
@@ -4556,6 +5366,16 @@ grouptailrarenarrow:
 	KUNPCKDQ K1, K3, K1
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -32,11 +32,17 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -115,11 +121,144 @@ grouploop:
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V8.S4, V3.S4, V2.S4
+	VFMLS V9.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e29dc24 // fmul v4.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V4.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R1), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
+	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
+	VFMLA V8.S4, V7.S4, V6.S4
+	VFMLS V9.S4, V6.S4, V7.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V8.S4, V16.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V16.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
+	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V5.B16
+	VUMIN V13.S4, V5.S4, V5.S4
+	VAND V11.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4eb1d4a5 // fsub v5.4s, v5.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V5.B16, V5.B16
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
+	FMOVQ F5, (R0)
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V7.B16, V7.B16
+	VORR V7.B16, V0.B16, V0.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	VAND V12.B16, V16.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V1.B16, V1.B16
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -245,11 +384,19 @@ piece7:
 piece8:
 	ADD R4<<1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -589,6 +736,144 @@ grouprare:
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V9.B16, V31.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -656,6 +941,15 @@ grouptailrare:
 	FMOVD F1, 40(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -796,7 +1090,7 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -819,11 +1113,17 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -912,11 +1212,154 @@ groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V8.S4, V3.S4, V2.S4
+	VFMLS V9.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e29dc24 // fmul v4.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V4.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
+	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
+	VFMLA V8.S4, V7.S4, V6.S4
+	VFMLS V9.S4, V6.S4, V7.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V8.S4, V16.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V16.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
+	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V5.B16
+	VUMIN V13.S4, V5.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V19.B16, V19.B16
+	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
+	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
+	VCMEQ V5.S4, V17.S4, V17.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d472 // fadd v18.4s, v3.4s, v5.4s
+	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
+	FMOVQ F19, (R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
+	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V7.B16, V7.B16
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
+	FMOVQ F5, 16(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VUZP1 V3.H8, V17.H8, V17.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -1070,11 +1513,19 @@ piece12:
 	ADD R5<<1, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1460,6 +1911,144 @@ grouprare:
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V9.B16, V31.B16, V16.B16
+	VMOV V16.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1536,6 +2125,15 @@ grouptailrarenarrow:
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1694,7 +2292,7 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 table
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1718,11 +2316,17 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1814,11 +2418,157 @@ groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V7.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e28dc43 // fmul v3.4s, v2.4s, v8.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	VFMLA V7.S4, V3.S4, V2.S4
+	VFMLS V8.S4, V2.S4, V3.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V7.B16, V2.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e28dc24 // fmul v4.4s, v1.4s, v8.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V7.S4, V4.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V7.B16, V1.B16
+	FMOVQ 16(R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e28dcd0 // fmul v16.4s, v6.4s, v8.4s
+	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
+	VFMLA V7.S4, V16.S4, V6.S4
+	VFMLS V8.S4, V6.S4, V16.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V7.B16, V6.B16
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e28dcb1 // fmul v17.4s, v5.4s, v8.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V7.S4, V17.S4, V5.S4
+	VFMLS V8.S4, V5.S4, V17.S4
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
+	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	VAND V12.B16, V3.B16, V5.B16
+	VUMIN V13.S4, V5.S4, V18.S4
+	VAND V11.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V20.B16, V20.B16
+	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
+	WORD $0x0e216a94 // fcvtn v20.4h, v20.4s
+	VCMEQ V5.S4, V18.S4, V18.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d473 // fadd v19.4s, v3.4s, v5.4s
+	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
+	WORD $0x4e216a74 // fcvtn2 v20.8h, v19.4s
+	FMOVQ F20, (R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V5.B16, V5.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V17.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d430 // fadd v16.4s, v1.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V17.B16, V17.B16
+	VORR V17.B16, V16.B16, V16.B16
+	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
+	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
+	FMOVQ F5, 16(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VUZP1 V3.H8, V18.H8, V18.H8
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V18.B16, V18.B16
+	VAND V9.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	WORD $0x7d000032 // str h18, [x1]
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -1978,11 +2728,19 @@ piece10:
 	ADD R5<<1, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<1, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2380,6 +3138,144 @@ grouprare:
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d000023 // str h3, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V17.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb167e6 // smax v6.4s, v31.4s, v17.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V17.B16
+	VBSL V8.B16, V31.B16, V17.B16
+	VMOV V17.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V17.B16
+	VBSL V7.B16, V31.B16, V17.B16
+	VMOV V17.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2459,6 +3355,15 @@ grouptailrarenarrow:
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

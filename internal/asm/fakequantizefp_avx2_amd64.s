@@ -6,7 +6,7 @@
 
 // func FakeQuantizeFpAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $512-72
+TEXT ·FakeQuantizeFpAVX2(SB), $768-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
 	// per group: Y9 scale, Y8 recip
@@ -29,11 +29,18 @@ TEXT ·FakeQuantizeFpAVX2(SB), $512-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y9
-	VBROADCASTSS (BX), Y8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y8
+	SUBQ         R9, R8
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -109,51 +116,202 @@ grouploop:
 groupback:
 	ADDQ $+128, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y8, 512(SP)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y8, 544(SP)
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y8, 576(SP)
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y8, 608(SP)
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      512(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMOVUPS      544(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMOVUPS      576(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMOVUPS      608(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupmet
+	CMPQ         R8, $+32
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS step+36(FP), Y14
+	VBROADCASTSS most+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 128(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 136(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -342,15 +500,26 @@ piece9:
 	MOVL  CX, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*4), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*4), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1032,10 +1201,10 @@ groupstream:
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS (SI), Y0
@@ -1091,6 +1260,124 @@ grouprare:
 	VMULPS  Y9, Y1, Y1
 	VMOVUPS Y1, 96(DI)
 	JMP     groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS 128(SP), Y0
@@ -1154,6 +1441,22 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+groupmeetrare:
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS step+36(FP), Y14
+	VBROADCASTSS most+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	MOVQ         R11, R9
+	SUBQ         DX, R12
+	ADDQ         R12, DX
+	ADDQ         R12, BX
+	MOVQ         R8, R11
+	SUBQ         R12, R12
+	ADDQ         $+32, R12
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1420,7 +1723,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-80
+TEXT ·FakeQuantizeFpBytesAVX2(SB), $800-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
@@ -1443,11 +1746,18 @@ TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1531,7 +1841,7 @@ grouploop:
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -1543,51 +1853,220 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y10, 544(SP)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y10, 576(SP)
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y10, 608(SP)
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y10, 640(SP)
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMOVUPS      544(SP), Y1
+	VMULPS       Y1, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMOVUPS      576(SP), Y2
+	VMULPS       Y2, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMOVUPS      608(SP), Y3
+	VMULPS       Y3, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMOVUPS      640(SP), Y4
+	VMULPS       Y4, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	MOVQ         AX, 272(SP)
+	MOVQ         AX, 280(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 208(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 216(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1720,7 +2199,7 @@ piece5:
 	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y1, Y5, Y5
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y5, Y5
@@ -1838,16 +2317,27 @@ piece14:
 	MOVB  CL, (SI)(AX*1)
 
 piece15:
-	LEAQ (DI)(R9*4), DI
-	LEAQ (SI)(R9*1), SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	LEAQ  (SI)(R9*1), SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1944,7 +2434,7 @@ short2loop:
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2063,7 +2553,7 @@ laneloop:
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(DI)
 	VPCMPEQD     Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -2430,7 +2920,7 @@ piece30:
 	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -2641,7 +3131,7 @@ groupstream:
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2651,10 +3141,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (DX), Y0
@@ -2721,7 +3211,7 @@ grouprare:
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -2729,6 +3219,124 @@ grouprare:
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      160(SP), Y0
@@ -2803,7 +3411,7 @@ grouptailrare:
 	VCMPPS       $0x00, Y1, Y5, Y5
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -2811,6 +3419,20 @@ grouptailrarenarrow:
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, 128(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	MOVQ         R12, R10
+	SUBQ         BX, R13
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -2897,7 +3519,7 @@ short2stream:
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2979,7 +3601,7 @@ short2rare:
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3057,7 +3679,7 @@ lanerare:
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -3143,7 +3765,7 @@ lanetailrare:
 	VCMPPS       $0x00, Y2, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3154,7 +3776,7 @@ lanetailrarenarrow:
 
 // func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-80
+TEXT ·FakeQuantizeFpBitsAVX2(SB), $784-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
@@ -3177,11 +3799,18 @@ TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-80
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3278,51 +3907,221 @@ groupback:
 	ADDQ $+128, DI
 	ADDQ $+4, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ BX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      Y10, 528(SP)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      Y10, 560(SP)
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      Y10, 592(SP)
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      Y10, 624(SP)
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMOVUPS      528(SP), Y1
+	VMULPS       Y1, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMOVUPS      560(SP), Y2
+	VMULPS       Y2, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMOVUPS      592(SP), Y3
+	VMULPS       Y3, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMOVUPS      624(SP), Y4
+	VMULPS       Y4, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupmet
+	CMPQ         R9, $+32
+	JLT          groupmet
+	CMPQ         R10, $+32
+	JLT          groupmeet
+
+groupmet:
+	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
+	XORL         AX, AX
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	MOVQ         AX, 160(SP)
+	MOVQ         AX, 168(SP)
+	MOVQ         AX, 176(SP)
+	MOVQ         AX, 184(SP)
+	MOVQ         AX, 192(SP)
+	MOVQ         AX, 200(SP)
+	MOVQ         AX, 208(SP)
+	MOVQ         AX, 216(SP)
+	MOVQ         AX, 224(SP)
+	MOVQ         AX, 232(SP)
+	MOVQ         AX, 240(SP)
+	MOVQ         AX, 248(SP)
+	MOVQ         AX, 256(SP)
+	MOVQ         AX, 264(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (DX)(AX*1), CX
+	MOVQ         CX, 144(SP)(AX*1)
+	MOVQ         8(DX)(AX*1), CX
+	MOVQ         CX, 152(SP)(AX*1)
+	MOVQ         16(DX)(AX*1), CX
+	MOVQ         CX, 160(SP)(AX*1)
+	MOVQ         24(DX)(AX*1), CX
+	MOVQ         CX, 168(SP)(AX*1)
+	MOVQ         32(DX)(AX*1), CX
+	MOVQ         CX, 176(SP)(AX*1)
+	MOVQ         40(DX)(AX*1), CX
+	MOVQ         CX, 184(SP)(AX*1)
+	MOVQ         48(DX)(AX*1), CX
+	MOVQ         CX, 192(SP)(AX*1)
+	MOVQ         56(DX)(AX*1), CX
+	MOVQ         CX, 200(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -3549,18 +4348,29 @@ piece10:
 	MOVB  AL, 3(SI)
 
 staged11:
-	LEAQ (DI)(R9*4), DI
-	MOVQ R9, AX
-	SHRQ $0x03, AX
-	ADDQ AX, SI
-	LEAQ (DX)(R9*4), DX
-
-groupend:
+	LEAQ  (DI)(R9*4), DI
+	MOVQ  R9, AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, SI
+	LEAQ  (DX)(R9*4), DX
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4343,10 +5153,10 @@ groupstream:
 	ADDQ         $+128, DI
 	ADDQ         $+4, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (DX), Y0
@@ -4422,6 +5232,124 @@ grouprare:
 	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      144(SP), Y0
@@ -4505,6 +5433,20 @@ grouptailrarenarrow:
 	VMOVMSKPS Y5, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	MOVQ         R12, R10
+	SUBQ         BX, R13
+	ADDQ         R13, BX
+	ADDQ         R13, R8
+	MOVQ         R9, R12
+	SUBQ         R13, R13
+	ADDQ         $+32, R13
+	JMP          grouppieces
 
 short2stream:
 	PREFETCHT0   (DX)(CX*1)
@@ -4854,11 +5796,19 @@ DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+4(SB)/4, $0x7f800000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000003
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000006
 DATA constantsAVX2<>+40(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $44
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000002
+DATA constantsAVX2<>+64(SB)/4, $0x00000006
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76

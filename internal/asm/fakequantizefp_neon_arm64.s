@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -32,11 +32,17 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-72
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -111,11 +117,140 @@ grouploop:
 groupback:
 	ADD $64, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R1), F3
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V3.B16
+	FMOVQ 32(R1), F5
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V8.S4, V6.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V6.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V5.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
+	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
+	VFMLA V8.S4, V16.S4, V7.S4
+	VFMLS V9.S4, V7.S4, V16.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
+	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	VAND V12.B16, V2.B16, V7.B16
+	VUMIN V13.S4, V7.S4, V7.S4
+	VAND V11.B16, V7.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
+	WORD $0x4eb1d4e7 // fsub v7.4s, v7.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
+	FMOVQ F7, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R0)
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ F0, 32(R0)
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V0.B16, V0.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	FMOVQ F0, 48(R0)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -241,11 +376,19 @@ piece7:
 piece8:
 	ADD R4<<2, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -577,6 +720,144 @@ grouprare:
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	FMOVQ F1, 48(R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 80(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
@@ -638,6 +919,15 @@ grouptailrare:
 	FMOVQ F1, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -768,7 +1058,7 @@ TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -791,11 +1081,17 @@ TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -880,11 +1176,150 @@ groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V8.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V8.B16, V1.B16
+	FMOVQ 16(R2), F3
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V8.B16, V3.B16
+	FMOVQ 32(R2), F5
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V8.S4, V6.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V8.B16, V5.B16
+	FMOVQ 48(R2), F7
+	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
+	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
+	VFMLA V8.S4, V16.S4, V7.S4
+	VFMLS V9.S4, V7.S4, V16.S4
+	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
+	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
+	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	VAND V12.B16, V2.B16, V7.B16
+	VUMIN V13.S4, V7.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
+	FMOVQ F19, (R0)
+	VCMEQ V7.S4, V17.S4, V17.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
+	WORD $0x4e27d452 // fadd v18.4s, v2.4s, v7.4s
+	WORD $0x4ea7d652 // fsub v18.4s, v18.4s, v7.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
+	FMOVQ F18, 16(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
+	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	FMOVQ F7, 32(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V6.B16, V6.B16
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ F6, 48(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V2.H8, V17.H8, V17.H8
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1038,11 +1473,19 @@ piece12:
 	ADD R5<<2, R0, R0
 	ADD R5, R1, R1
 	ADD R5<<2, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1420,6 +1863,144 @@ grouprare:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
@@ -1490,6 +2071,15 @@ grouptailrarenarrow:
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 80(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1638,7 +2228,7 @@ TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 table
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1662,11 +2252,17 @@ TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-80
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
 	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
 	CMP $16, R5
 	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -1754,11 +2350,153 @@ groupback:
 	ADD $64, R0, R0
 	ADD $2, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R3, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V7.B16, V0.B16
+	FMOVQ (R2), F1
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V7.B16, V1.B16
+	FMOVQ 16(R2), F3
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V7.B16, V3.B16
+	FMOVQ 32(R2), F5
+	WORD $0x6e28dca6 // fmul v6.4s, v5.4s, v8.4s
+	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	VFMLA V7.S4, V6.S4, V5.S4
+	VFMLS V8.S4, V5.S4, V6.S4
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V7.B16, V5.B16
+	FMOVQ 48(R2), F16
+	WORD $0x6e28de11 // fmul v17.4s, v16.4s, v8.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V7.S4, V17.S4, V16.S4
+	VFMLS V8.S4, V16.S4, V17.S4
+	WORD $0x4e24f450 // fmax v16.4s, v2.4s, v4.4s
+	WORD $0x4e31f4d2 // fmax v18.4s, v6.4s, v17.4s
+	WORD $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
+	BVS groupmeetrare
+	VAND V12.B16, V2.B16, V16.B16
+	VUMIN V13.S4, V16.S4, V18.S4
+	VAND V11.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V20.B16, V20.B16
+	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
+	FMOVQ F20, (R0)
+	VCMEQ V16.S4, V18.S4, V18.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d453 // fadd v19.4s, v2.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e21de73 // fmul v19.4s, v19.4s, v1.4s
+	FMOVQ F19, 16(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d430 // fadd v16.4s, v1.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	FMOVQ F16, 32(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V17.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VAND V10.B16, V17.B16, V17.B16
+	VORR V17.B16, V6.B16, V6.B16
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	FMOVQ F6, 48(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V2.H8, V18.H8, V18.H8
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V18.B16, V18.B16
+	VAND V9.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	WORD $0x7d000032 // str h18, [x1]
+	ADD $64, R0, R0
+	ADD $2, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1918,11 +2656,19 @@ piece10:
 	ADD R5<<2, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<2, R2, R2
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -2312,6 +3058,144 @@ grouprare:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V16.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eb067e5 // smax v5.4s, v31.4s, v16.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V16.B16
+	VBSL V8.B16, V31.B16, V16.B16
+	VMOV V16.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V16.B16
+	VBSL V7.B16, V31.B16, V16.B16
+	VMOV V16.B16, V7.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 96(RSP), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
@@ -2385,6 +3269,15 @@ grouptailrarenarrow:
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d00a3e2 // str h2, [sp, #80]
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R3, R9, R9
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1

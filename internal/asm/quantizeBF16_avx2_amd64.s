@@ -33,11 +33,18 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -84,35 +91,135 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -242,15 +349,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -769,10 +887,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD (SI), Y0
@@ -827,6 +945,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 32(SP), Y0
@@ -889,6 +1125,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1151,14 +1397,21 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1208,35 +1461,149 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1369,16 +1736,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2013,10 +2391,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -2074,6 +2452,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -2139,6 +2653,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2448,11 +2973,18 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2510,35 +3042,144 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -2679,16 +3320,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3337,10 +3989,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -3402,6 +4054,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -3471,6 +4259,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3764,11 +4563,18 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3815,35 +4621,135 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3973,15 +4879,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4500,10 +5417,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD (SI), Y0
@@ -4558,6 +5475,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 32(SP), Y0
@@ -4620,6 +5655,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4882,14 +5927,21 @@ TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4939,35 +5991,149 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -5100,16 +6266,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5744,10 +6921,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -5805,6 +6982,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -5870,6 +7183,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6179,11 +7503,18 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6241,35 +7572,144 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -6410,16 +7850,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7068,10 +8519,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -7133,6 +8584,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -7202,6 +8789,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7495,11 +9093,18 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7541,8 +9146,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7552,35 +9157,141 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7665,8 +9376,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7725,17 +9436,28 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7790,8 +9512,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7866,8 +9588,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -8168,8 +9890,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -8278,8 +10000,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8287,10 +10009,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -8343,14 +10065,132 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 16(SP), Y0
@@ -8411,14 +10251,24 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8462,8 +10312,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8529,8 +10379,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8593,8 +10443,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8665,8 +10515,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8705,14 +10555,21 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8757,8 +10614,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8768,35 +10625,155 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -8884,8 +10861,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8944,18 +10921,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9019,8 +11007,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9105,8 +11093,8 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9501,8 +11489,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9614,8 +11602,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9623,10 +11611,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -9682,14 +11670,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
@@ -9753,14 +11877,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -9813,8 +11948,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9888,8 +12023,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9967,8 +12102,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10054,8 +12189,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10094,11 +12229,18 @@ TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10151,8 +12293,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10162,35 +12304,150 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -10286,8 +12543,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10346,18 +12603,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10423,8 +12691,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10511,8 +12779,8 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10909,8 +13177,8 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11030,8 +13298,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11039,10 +13307,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -11102,14 +13370,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
@@ -11177,14 +13581,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -11239,8 +13654,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11314,8 +13729,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11385,8 +13800,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11464,8 +13879,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11502,11 +13917,18 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -11548,9 +13970,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11562,35 +13984,144 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -11675,9 +14206,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11736,17 +14267,28 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11801,9 +14343,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11880,9 +14422,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -12185,9 +14727,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -12296,9 +14838,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12308,10 +14850,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -12364,9 +14906,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12375,6 +14917,124 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 16(SP), Y0
@@ -12435,9 +15095,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12446,6 +15106,16 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -12489,9 +15159,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12559,9 +15229,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12626,9 +15296,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12701,9 +15371,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12744,14 +15414,21 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -12796,9 +15473,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12810,35 +15487,158 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VPMOVZXWD    (SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    16(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VPMOVZXWD    32(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -12926,9 +15726,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12987,18 +15787,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13062,9 +15873,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13151,9 +15962,9 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13550,9 +16361,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13664,9 +16475,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13676,10 +16487,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -13735,9 +16546,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13746,6 +16557,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
@@ -13809,9 +16756,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13820,6 +16767,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -13872,9 +16830,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13950,9 +16908,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14032,9 +16990,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14122,9 +17080,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14165,11 +17123,18 @@ TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -14222,9 +17187,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14236,35 +17201,153 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -14360,9 +17443,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14421,18 +17504,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -14498,9 +17592,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14589,9 +17683,9 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14990,9 +18084,9 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15112,9 +18206,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15124,10 +18218,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -15187,9 +18281,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15198,6 +18292,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
@@ -15265,9 +18495,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15276,6 +18506,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -15330,9 +18571,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15408,9 +18649,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15482,9 +18723,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15564,9 +18805,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15585,9 +18826,17 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
 DATA constantsAVX2<>+32(SB)/4, $0x80008000
-DATA constantsAVX2<>+36(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+40(SB)/4, $0x10011001
-DATA constantsAVX2<>+44(SB)/4, $0x03030303
-DATA constantsAVX2<>+48(SB)/4, $0x04010401
-DATA constantsAVX2<>+52(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+68(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+72(SB)/4, $0x10011001
+DATA constantsAVX2<>+76(SB)/4, $0x03030303
+DATA constantsAVX2<>+80(SB)/4, $0x04010401
+DATA constantsAVX2<>+84(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88

@@ -35,15 +35,22 @@ TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -112,8 +119,8 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -156,13 +163,111 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z1
+	VFNMADD231PS Z8, Z1, Z0
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z3
+	VFNMADD231PS Z8, Z3, Z0
+	VFMADD231PS  Z9, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -218,15 +323,26 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -688,10 +804,10 @@ groupstream:
 	VMOVNTPS     Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -746,6 +862,112 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -815,6 +1037,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1187,17 +1419,24 @@ TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z9
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1268,8 +1507,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1314,13 +1553,123 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z9, Z1, Z2
+	VFNMADD231PS Z8, Z2, Z1
+	VFMADD231PS  Z9, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z3
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMULPS       Z9, Z5, Z6
+	VFNMADD231PS Z8, Z6, Z5
+	VFMADD231PS  Z9, Z5, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1378,16 +1727,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1900,10 +2260,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -1957,6 +2317,126 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -2025,6 +2505,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -2447,16 +2938,23 @@ TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2535,8 +3033,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2585,13 +3083,120 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z4
+	VFNMADD231PS Z6, Z4, Z2
+	VFMADD231PS  Z7, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -2653,16 +3258,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3187,10 +3803,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -3247,6 +3863,126 @@ grouprare:
 	VPERMD      Z1, Z13, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -3318,6 +4054,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z13, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -3719,15 +4466,22 @@ TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3796,8 +4550,8 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3840,13 +4594,111 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z1
+	VFNMADD231PS Z8, Z1, Z0
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z9, Z0, Z3
+	VFNMADD231PS Z8, Z3, Z0
+	VFMADD231PS  Z9, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -3902,15 +4754,26 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4372,10 +5235,10 @@ groupstream:
 	VMOVNTPS     Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -4430,6 +5293,112 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -4499,6 +5468,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -4871,17 +5850,24 @@ TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z9
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4952,8 +5938,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4998,13 +5984,123 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z9, Z1, Z2
+	VFNMADD231PS Z8, Z2, Z1
+	VFMADD231PS  Z9, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z1
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z3
+	VPMOVZXWD    96(SI), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VMULPS       Z9, Z5, Z6
+	VFNMADD231PS Z8, Z6, Z5
+	VFMADD231PS  Z9, Z5, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -5062,16 +6158,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5584,10 +6691,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -5641,6 +6748,126 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -5709,6 +6936,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -6131,16 +7369,23 @@ TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -6219,8 +7464,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6269,13 +7514,120 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z4
+	VFNMADD231PS Z6, Z4, Z2
+	VFMADD231PS  Z7, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -6337,16 +7689,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6871,10 +8234,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -6931,6 +8294,126 @@ grouprare:
 	VPERMD      Z1, Z13, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -7002,6 +8485,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z13, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -7405,15 +8899,22 @@ TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -7485,8 +8986,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7532,13 +9033,114 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z9, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -7603,17 +9205,28 @@ grouptailnarrow:
 	VMOVDQU8   Y0, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8102,10 +9715,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -8163,6 +9776,112 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -8241,6 +9960,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -8639,17 +10368,24 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VPACKSSDW    Z5, Z5, Z4
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8723,8 +10459,8 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8772,13 +10508,126 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z7, Z1, Z2
+	VFNMADD231PS Z6, Z2, Z1
+	VFMADD231PS  Z7, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z1
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z3
+	VPMOVZXWD    96(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VMULPS       Z7, Z16, Z17
+	VFNMADD231PS Z6, Z17, Z16
+	VFMADD231PS  Z7, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z9, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -8845,18 +10694,29 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9396,10 +11256,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -9456,6 +11316,126 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -9533,6 +11513,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -9981,16 +11972,23 @@ TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z6
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10072,8 +12070,8 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10125,13 +12123,123 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z4, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z4, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -10202,18 +12310,29 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10765,10 +12884,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -10828,6 +12947,126 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -10908,6 +13147,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -11336,15 +13586,22 @@ TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -11417,8 +13674,8 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11465,13 +13722,115 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z9, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -11537,17 +13896,28 @@ grouptailnarrow:
 	VMOVDQU8   X0, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12043,10 +14413,10 @@ groupstream:
 	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -12105,6 +14475,112 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -12184,6 +14660,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -12589,17 +15075,24 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z6
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VPACKSSDW    Z4, Z4, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12674,8 +15167,8 @@ groupahead:
 	VMOVAPS      Z17, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -12724,13 +15217,127 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VPMOVZXWD    (SI), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z6, Z1, Z2
+	VFNMADD231PS Z5, Z2, Z1
+	VFMADD231PS  Z6, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z1
+	VPMOVZXWD    32(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z6, Z3, Z16
+	VFNMADD231PS Z5, Z16, Z3
+	VFMADD231PS  Z6, Z3, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z1
+	VPMOVZXWD    64(SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z6, Z3, Z16
+	VFNMADD231PS Z5, Z16, Z3
+	VFMADD231PS  Z6, Z3, Z16
+	VCVTPS2DQ    Z16, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z3
+	VPMOVZXWD    96(SI), Z17
+	VPSLLD       $0x10, Z17, Z17
+	VMULPS       Z6, Z17, Z18
+	VFNMADD231PS Z5, Z18, Z17
+	VFMADD231PS  Z6, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z16, Z1
+	VPMINSW      Z16, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z9, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
+	VPMADDWD     Z7, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -12798,18 +15405,29 @@ grouptailnarrow:
 	VMOVDQU8   X1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13356,10 +15974,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -13417,6 +16035,126 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -13495,6 +16233,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -13950,16 +16699,23 @@ TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z5
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -14042,8 +16798,8 @@ groupahead:
 	VMOVAPS      Z17, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -14096,13 +16852,124 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VMULPS       Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VFMADD231PS  Z4, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VMULPS       Z4, Z2, Z17
+	VFNMADD231PS Z3, Z17, Z2
+	VFMADD231PS  Z4, Z2, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z16, Z2
+	VPMINSW      Z16, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMADDWD     Z6, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -14174,18 +17041,29 @@ grouptailnarrow:
 	VMOVDQU8   X1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -14744,10 +17622,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0
@@ -14808,6 +17686,126 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -14889,6 +17887,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)

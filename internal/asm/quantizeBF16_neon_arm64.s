@@ -32,11 +32,17 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -78,11 +84,103 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -169,11 +267,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -432,6 +538,144 @@ grouprare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -492,6 +736,15 @@ grouptailrarenarrow:
 	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -643,14 +896,20 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -694,11 +953,118 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 16(R1), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V7.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS groupmeetrare
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
+	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
+	FMOVQ F2, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -787,12 +1153,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1096,6 +1470,174 @@ grouprare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1155,6 +1697,16 @@ grouptailrarenarrow:
 	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1330,12 +1882,18 @@ TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1383,11 +1941,112 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V8.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V8.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1480,12 +2139,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1792,6 +2459,174 @@ grouprare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1854,6 +2689,16 @@ grouptailrarenarrow:
 	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2016,11 +2861,17 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2062,11 +2913,103 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2153,11 +3096,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2416,6 +3367,144 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2476,6 +3565,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2627,14 +3725,20 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2678,11 +3782,118 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 16(R1), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V7.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS groupmeetrare
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	VUMAX V14.B16, V2.B16, V2.B16
+	VUMIN V12.B16, V2.B16, V2.B16
+	FMOVQ F2, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2771,12 +3982,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -3080,6 +4299,174 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3139,6 +4526,16 @@ grouptailrarenarrow:
 	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3314,12 +4711,18 @@ TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3367,11 +4770,112 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V8.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V8.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -3464,12 +4968,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -3776,6 +5288,174 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3838,6 +5518,16 @@ grouptailrarenarrow:
 	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4000,11 +5690,17 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4049,11 +5745,106 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4154,11 +5945,19 @@ piece7:
 piece8:
 	ADD R4>>1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4437,6 +6236,144 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4500,6 +6437,15 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4657,14 +6603,20 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4711,11 +6663,121 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 16(R1), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V7.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS groupmeetrare
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
+	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4818,12 +6880,20 @@ piece7:
 piece8:
 	ADD R5>>1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5147,6 +7217,174 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5209,6 +7447,16 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5390,12 +7638,18 @@ TEXT ·QuantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5446,11 +7700,115 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V8.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V8.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -5557,12 +7915,20 @@ piece7:
 piece8:
 	ADD R5>>1, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5889,6 +8255,174 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5954,6 +8488,16 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6122,11 +8666,17 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6174,11 +8724,109 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6278,11 +8926,19 @@ piece6:
 piece7:
 	ADD R4>>2, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -6566,6 +9222,144 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6632,6 +9426,15 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6795,14 +9598,20 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6852,11 +9661,124 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V4.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
+	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 16(R1), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V7.B16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS groupmeetrare
+	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
+	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
+	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
+	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
+	VUZP1 V2.B16, V2.B16, V0.B16
+	VUZP2 V2.B16, V2.B16, V2.B16
+	VSLI $2, V2.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6958,12 +9880,20 @@ piece6:
 piece7:
 	ADD R5>>2, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -7292,6 +10222,174 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V11.B16, V31.B16, V5.B16
+	VMOV V5.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V10.B16, V31.B16, V5.B16
+	VMOV V5.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V7.B16, V8.B16
+	VBSL V9.B16, V31.B16, V8.B16
+	VMOV V8.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7357,6 +10455,16 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7544,12 +10652,18 @@ TEXT ·QuantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $248-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7603,11 +10717,118 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V8.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x4eaad484 // fsub v4.4s, v4.4s, v10.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V8.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -7713,12 +10934,20 @@ piece6:
 piece7:
 	ADD R5>>2, R0, R0
 	ADD R5<<1, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -8050,6 +11279,174 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V8.B16, V31.B16, V7.B16
+	VMOV V7.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -8118,6 +11515,16 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

@@ -33,11 +33,18 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -80,35 +87,131 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -234,15 +337,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -745,10 +859,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -799,6 +913,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 32(SP), Y0
@@ -857,6 +1089,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1103,14 +1345,21 @@ TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1156,35 +1405,145 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    48(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1313,16 +1672,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1941,10 +2311,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -1998,6 +2368,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
@@ -2059,6 +2565,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2352,11 +2869,18 @@ TEXT ·QuantizeMinvalInt8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2410,35 +2934,140 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -2575,16 +3204,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3217,10 +3857,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -3278,6 +3918,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
@@ -3343,6 +4119,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3620,11 +4407,18 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3667,35 +4461,131 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3821,15 +4711,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4332,10 +5233,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -4386,6 +5287,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 32(SP), Y0
@@ -4444,6 +5463,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4690,14 +5719,21 @@ TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4743,35 +5779,145 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    48(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -4900,16 +6046,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5528,10 +6685,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -5585,6 +6742,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
@@ -5646,6 +6939,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5939,11 +7243,18 @@ TEXT ·QuantizeMinvalUint8F16AVX2(SB), $480-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5997,35 +7308,140 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -6162,16 +7578,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6804,10 +8231,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -6865,6 +8292,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
@@ -6930,6 +8493,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7207,11 +8781,18 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7249,8 +8830,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7260,35 +8841,137 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7369,8 +9052,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7429,17 +9112,28 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7490,8 +9184,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7562,8 +9256,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -7860,8 +9554,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -7966,8 +9660,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7975,10 +9669,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -8027,14 +9721,132 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 16(SP), Y0
@@ -8091,14 +9903,24 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8138,8 +9960,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8201,8 +10023,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8261,8 +10083,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8329,8 +10151,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8369,14 +10191,21 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8417,8 +10246,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8428,35 +10257,151 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    48(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -8540,8 +10485,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8600,18 +10545,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8671,8 +10627,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8753,8 +10709,8 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9145,8 +11101,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9254,8 +11210,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9263,10 +11219,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -9318,14 +11274,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
@@ -9385,14 +11477,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -9441,8 +11544,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9512,8 +11615,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9587,8 +11690,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9670,8 +11773,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9710,11 +11813,18 @@ TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -9763,8 +11873,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9774,35 +11884,146 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -9894,8 +12115,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9954,18 +12175,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10027,8 +12259,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10111,8 +12343,8 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10505,8 +12737,8 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10622,8 +12854,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10631,10 +12863,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -10690,14 +12922,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
@@ -10761,14 +13129,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -10819,8 +13198,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10890,8 +13269,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10957,8 +13336,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11032,8 +13411,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11070,11 +13449,18 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -11112,9 +13498,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11126,35 +13512,140 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -11235,9 +13726,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11296,17 +13787,28 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11357,9 +13859,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11432,9 +13934,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -11733,9 +14235,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -11840,9 +14342,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11852,10 +14354,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -11904,9 +14406,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11915,6 +14417,124 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS 16(SP), Y0
@@ -11971,9 +14591,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11982,6 +14602,16 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -12021,9 +14651,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12087,9 +14717,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12150,9 +14780,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12221,9 +14851,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12264,14 +14894,21 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -12312,9 +14949,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12326,35 +14963,154 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VCVTPH2PS    (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    16(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VCVTPH2PS    32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VCVTPH2PS    48(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -12438,9 +15194,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12499,18 +15255,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12570,9 +15337,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12655,9 +15422,9 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13050,9 +15817,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13160,9 +15927,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13172,10 +15939,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -13227,9 +15994,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13238,6 +16005,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
@@ -13297,9 +16200,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13308,6 +16211,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -13356,9 +16270,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13430,9 +16344,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13508,9 +16422,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13594,9 +16508,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13637,11 +16551,18 @@ TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -13690,9 +16611,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13704,35 +16625,149 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -13824,9 +16859,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13885,18 +16920,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13958,9 +17004,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14045,9 +17091,9 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14442,9 +17488,9 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14560,9 +17606,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14572,10 +17618,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -14631,9 +17677,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14642,6 +17688,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
@@ -14705,9 +17887,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14716,6 +17898,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -14766,9 +17959,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14840,9 +18033,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14910,9 +18103,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14988,9 +18181,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15009,9 +18202,17 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
 DATA constantsAVX2<>+32(SB)/4, $0x80008000
-DATA constantsAVX2<>+36(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+40(SB)/4, $0x10011001
-DATA constantsAVX2<>+44(SB)/4, $0x03030303
-DATA constantsAVX2<>+48(SB)/4, $0x04010401
-DATA constantsAVX2<>+52(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+68(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+72(SB)/4, $0x10011001
+DATA constantsAVX2<>+76(SB)/4, $0x03030303
+DATA constantsAVX2<>+80(SB)/4, $0x04010401
+DATA constantsAVX2<>+84(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88

@@ -35,15 +35,22 @@ TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
@@ -104,8 +111,8 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -144,13 +151,107 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z9, Z0, Z1
+	VFNMADD231PS Z8, Z1, Z0
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z9, Z0, Z3
+	VFNMADD231PS Z8, Z3, Z0
+	VFMADD231PS  Z9, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -202,15 +303,26 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -636,10 +748,10 @@ groupstream:
 	VMOVNTPS     Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -690,6 +802,112 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -755,6 +973,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1103,17 +1331,24 @@ TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z9
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
@@ -1176,8 +1411,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1218,13 +1453,119 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z9, Z1, Z2
+	VFNMADD231PS Z8, Z2, Z1
+	VFMADD231PS  Z9, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z3
+	VCVTPH2PS    96(SI), Z5
+	VMULPS       Z9, Z5, Z6
+	VFNMADD231PS Z8, Z6, Z5
+	VFMADD231PS  Z9, Z5, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -1278,16 +1619,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1764,10 +2116,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -1817,6 +2169,126 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -1881,6 +2353,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -2279,16 +2762,23 @@ TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
@@ -2359,8 +2849,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2405,13 +2895,116 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z4
+	VFNMADD231PS Z6, Z4, Z2
+	VFMADD231PS  Z7, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -2469,16 +3062,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2967,10 +3571,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -3023,6 +3627,126 @@ grouprare:
 	VPERMD      Z1, Z13, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -3090,6 +3814,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z13, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -3467,15 +4202,22 @@ TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
@@ -3536,8 +4278,8 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3576,13 +4318,107 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z9, Z0, Z1
+	VFNMADD231PS Z8, Z1, Z0
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z9, Z0, Z2
+	VFNMADD231PS Z8, Z2, Z0
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z9, Z0, Z3
+	VFNMADD231PS Z8, Z3, Z0
+	VFMADD231PS  Z9, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -3634,15 +4470,26 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4068,10 +4915,10 @@ groupstream:
 	VMOVNTPS     Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -4122,6 +4969,112 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -4187,6 +5140,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -4535,17 +5498,24 @@ TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z9
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
@@ -4608,8 +5578,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4650,13 +5620,119 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z7, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z9, Z1, Z2
+	VFNMADD231PS Z8, Z2, Z1
+	VFMADD231PS  Z9, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z7, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z7, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMULPS       Z9, Z3, Z4
+	VFNMADD231PS Z8, Z4, Z3
+	VFMADD231PS  Z9, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z7, Z3
+	VCVTPH2PS    96(SI), Z5
+	VMULPS       Z9, Z5, Z6
+	VFNMADD231PS Z8, Z6, Z5
+	VFMADD231PS  Z9, Z5, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -4710,16 +5786,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5196,10 +6283,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -5249,6 +6336,126 @@ grouprare:
 	VPERMD      Z1, Z14, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (R8), Z7
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z9
+	VBROADCASTSS 4(DX), K6, Z8
+	VBROADCASTSS 4(R8), K6, Z7
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -5313,6 +6520,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z14, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -5711,16 +6929,23 @@ TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
@@ -5791,8 +7016,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5837,13 +7062,116 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z7, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z8, Z2, Z2
+	VMULPS       Z7, Z2, Z4
+	VFNMADD231PS Z6, Z4, Z2
+	VFMADD231PS  Z7, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -5901,16 +7229,27 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6399,10 +7738,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -6455,6 +7794,126 @@ grouprare:
 	VPERMD      Z1, Z13, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z8
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -6522,6 +7981,17 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z13, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -6901,15 +8371,22 @@ TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
@@ -6973,8 +8450,8 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7016,13 +8493,110 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z9, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -7083,17 +8657,28 @@ grouptailnarrow:
 	VMOVDQU8   Y0, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7546,10 +9131,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -7603,6 +9188,112 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -7677,6 +9368,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -8051,17 +9752,24 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VPACKSSDW    Z5, Z5, Z4
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
@@ -8127,8 +9835,8 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8172,13 +9880,122 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z7, Z1, Z2
+	VFNMADD231PS Z6, Z2, Z1
+	VFMADD231PS  Z7, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z3
+	VCVTPH2PS    96(SI), Z16
+	VMULPS       Z7, Z16, Z17
+	VFNMADD231PS Z6, Z17, Z16
+	VFMADD231PS  Z7, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z9, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -8241,18 +10058,29 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8756,10 +10584,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -8812,6 +10640,126 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z7
+	VBROADCASTSS 4(DX), K6, Z6
+	VBROADCASTSS 4(R8), K6, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -8885,6 +10833,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -9309,16 +11268,23 @@ TEXT ·QuantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z6
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z4, Z0, Z0
@@ -9392,8 +11358,8 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -9441,13 +11407,119 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z4, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z4, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -9514,18 +11586,29 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10041,10 +12124,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -10100,6 +12183,126 @@ grouprare:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z6
+	VBROADCASTSS 4(BX), K6, Z5
+	VBROADCASTSS 4(DX), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -10176,6 +12379,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -10580,15 +12794,22 @@ TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
@@ -10653,8 +12874,8 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10697,13 +12918,111 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z10, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z9, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -10765,17 +13084,28 @@ grouptailnarrow:
 	VMOVDQU8   X0, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11235,10 +13565,10 @@ groupstream:
 	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -11293,6 +13623,112 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -11368,6 +13804,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -11749,17 +14195,24 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z6
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VPACKSSDW    Z4, Z4, Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z16
@@ -11826,8 +14279,8 @@ groupahead:
 	VMOVAPS      Z17, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11872,13 +14325,123 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z4, Z0
+	VCVTPH2PS    (SI), Z1
+	VMULPS       Z6, Z1, Z2
+	VFNMADD231PS Z5, Z2, Z1
+	VFMADD231PS  Z6, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z4, Z1
+	VCVTPH2PS    32(SI), Z3
+	VMULPS       Z6, Z3, Z16
+	VFNMADD231PS Z5, Z16, Z3
+	VFMADD231PS  Z6, Z3, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z4, Z1
+	VCVTPH2PS    64(SI), Z3
+	VMULPS       Z6, Z3, Z16
+	VFNMADD231PS Z5, Z16, Z3
+	VFMADD231PS  Z6, Z3, Z16
+	VCVTPS2DQ    Z16, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z4, Z3
+	VCVTPH2PS    96(SI), Z17
+	VMULPS       Z6, Z17, Z18
+	VFNMADD231PS Z5, Z18, Z17
+	VFMADD231PS  Z6, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z16, Z1
+	VPMINSW      Z16, Z2, Z2
+	VPCMPEQW     Z10, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z9, Z0, Z1
+	VPMADDUBSW   Z8, Z1, Z1
+	VPMADDWD     Z7, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -11942,18 +14505,29 @@ grouptailnarrow:
 	VMOVDQU8   X1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12464,10 +15038,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -12521,6 +15095,126 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	VBROADCASTSS 4(R8), K6, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -12595,6 +15289,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -13026,16 +15731,23 @@ TEXT ·QuantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Z5
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
-	MOVQ         R11, R9
-	CMPQ         R9, $+64
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z3, Z0, Z0
@@ -13110,8 +15822,8 @@ groupahead:
 	VMOVAPS      Z17, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
@@ -13160,13 +15872,120 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R10
+	CMPQ R10, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z5, Z2, Z2
+	VMULPS       Z4, Z2, Z16
+	VFNMADD231PS Z3, Z16, Z2
+	VFMADD231PS  Z4, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z5, Z2, Z2
+	VMULPS       Z4, Z2, Z17
+	VFNMADD231PS Z3, Z17, Z2
+	VFMADD231PS  Z4, Z2, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z16, Z2
+	VPMINSW      Z16, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMADDWD     Z6, Z1, Z1
+	VPMOVDB      Z1, X1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R9, R9
-	JEQ          groupend
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
 	KMOVQ        AX, K7
@@ -13234,18 +16053,29 @@ grouptailnarrow:
 	VMOVDQU8   X1, K6, (DI)
 
 grouptailback:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*2), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13768,10 +16598,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -13828,6 +16658,126 @@ grouprare:
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(R8), K6, Z5
+	VBROADCASTSS 4(BX), K6, Z4
+	VBROADCASTSS 4(DX), K6, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -13905,6 +16855,17 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   X0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)

@@ -33,11 +33,18 @@ TEXT ·QuantizeInt8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -80,51 +87,147 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -256,15 +359,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -790,10 +904,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (SI), Y0
@@ -844,6 +958,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS   32(SP), Y0
@@ -902,6 +1134,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1149,14 +1391,21 @@ TEXT ·QuantizeZeroPointInt8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1202,51 +1451,161 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      96(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -1381,16 +1740,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2032,10 +2402,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -2089,6 +2459,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -2150,6 +2656,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2444,11 +2961,18 @@ TEXT ·QuantizeMinvalInt8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2502,51 +3026,156 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -2689,16 +3318,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3354,10 +3994,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -3415,6 +4055,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -3480,6 +4256,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -3758,11 +4545,18 @@ TEXT ·QuantizeUint8AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3805,51 +4599,147 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3981,15 +4871,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4515,10 +5416,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS   (SI), Y0
@@ -4569,6 +5470,124 @@ grouprare:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (DI)
 	JMP       groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS   32(SP), Y0
@@ -4627,6 +5646,16 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4874,14 +5903,21 @@ TEXT ·QuantizeZeroPointUint8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4927,51 +5963,161 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      96(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -5106,16 +6252,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5757,10 +6914,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -5814,6 +6971,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -5875,6 +7168,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -6169,11 +7473,18 @@ TEXT ·QuantizeMinvalUint8AVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6227,51 +7538,156 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -6414,16 +7830,27 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R9*1), DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7079,10 +8506,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -7140,6 +8567,142 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -7205,6 +8768,17 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7483,11 +9057,18 @@ TEXT ·QuantizePacked4AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7525,8 +9106,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7536,51 +9117,153 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -7667,8 +9350,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7727,17 +9410,28 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7788,8 +9482,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7860,8 +9554,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -8180,8 +9874,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -8287,8 +9981,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8296,10 +9990,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -8348,14 +10042,132 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS   16(SP), Y0
@@ -8412,14 +10224,24 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8460,8 +10282,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8523,8 +10345,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8583,8 +10405,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8651,8 +10473,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8691,14 +10513,21 @@ TEXT ·QuantizeZeroPointPacked4AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8739,8 +10568,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8750,51 +10579,167 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      96(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -8884,8 +10829,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8944,18 +10889,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9015,8 +10971,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9097,8 +11053,8 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9511,8 +11467,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9621,8 +11577,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9630,10 +11586,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -9685,14 +11641,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
@@ -9752,14 +11844,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -9809,8 +11912,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9880,8 +11983,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9955,8 +12058,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10038,8 +12141,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10078,11 +12181,18 @@ TEXT ·QuantizeMinvalPacked4AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10131,8 +12241,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10142,51 +12252,162 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -10284,8 +12505,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10344,18 +12565,29 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R9, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10417,8 +12649,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10501,8 +12733,8 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10917,8 +13149,8 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11035,8 +13267,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11044,10 +13276,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -11103,14 +13335,150 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
@@ -11174,14 +13542,25 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -11233,8 +13612,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11304,8 +13683,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11371,8 +13750,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11446,8 +13825,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11484,11 +13863,18 @@ TEXT ·QuantizePacked2AVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -11526,9 +13912,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11540,51 +13926,156 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -11671,9 +14162,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11732,17 +14223,28 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R8, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11793,9 +14295,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -11868,9 +14370,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -12191,9 +14693,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -12299,9 +14801,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12311,10 +14813,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -12363,9 +14865,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12374,6 +14876,124 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS   16(SP), Y0
@@ -12430,9 +15050,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12441,6 +15061,16 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -12481,9 +15111,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12547,9 +15177,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12610,9 +15240,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12681,9 +15311,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12724,14 +15354,21 @@ TEXT ·QuantizeZeroPointPacked2AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS (R8), Y1
 	VPACKSSDW    Y1, Y0, Y11
-	MOVQ         R11, R9
-	CMPQ         R9, $+32
-	JLT          grouptail
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -12772,9 +15409,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12786,51 +15423,170 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Y11, Y0
+	VMOVUPS      (SI), Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y0, Y2, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Y11, Y1
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
+	VCVTPS2DQ    Y4, Y4
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Y11, Y3
+	VMOVUPS      96(SI), Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VPMINSW      Y4, Y2, Y2
+	VPCMPEQW     Y3, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -12920,9 +15676,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -12981,18 +15737,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13052,9 +15819,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13137,9 +15904,9 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13554,9 +16321,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -13665,9 +16432,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13677,10 +16444,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -13732,9 +16499,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13743,6 +16510,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (R8), Y11
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(DX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
@@ -13802,9 +16705,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13813,6 +16716,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -13862,9 +16776,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13936,9 +16850,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14014,9 +16928,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14100,9 +17014,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14143,11 +17057,18 @@ TEXT ·QuantizeMinvalPacked2AVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y10
-	VBROADCASTSS (BX), Y9
-	MOVQ         R11, R9
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
 	CMPQ         R9, $+32
 	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -14196,9 +17117,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14210,51 +17131,165 @@ grouploop:
 groupback:
 	ADDQ $+8, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R10
+	CMPQ R10, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+8, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	SUBQ         $+8, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	SUBQ         $+8, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y2
+	VSUBPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R9, R9
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R9
-	JEQ   piece1
-	MOVQ  R9, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R9
+	JEQ          piece1
+	MOVQ         R9, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R9
@@ -14352,9 +17387,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14413,18 +17448,29 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	MOVQ R9, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R9*4), SI
-
-groupend:
+	MOVQ  R9, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*4), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   groups
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -14486,9 +17532,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14573,9 +17619,9 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14992,9 +18038,9 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15111,9 +18157,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15123,10 +18169,10 @@ groupstream:
 	VMOVQ        X4, (DI)
 	ADDQ         $+8, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -15182,9 +18228,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15193,6 +18239,142 @@ grouprare:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R10), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VPCMPGTD     Y2, Y4, Y2
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y2, Y4, Y10, Y10
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y2, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
@@ -15256,9 +18438,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15267,6 +18449,17 @@ grouptailrarenarrow:
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -15318,9 +18511,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15392,9 +18585,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15462,9 +18655,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+0(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15540,9 +18733,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+0(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15561,9 +18754,17 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
 DATA constantsAVX2<>+32(SB)/4, $0x80008000
-DATA constantsAVX2<>+36(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+40(SB)/4, $0x10011001
-DATA constantsAVX2<>+44(SB)/4, $0x03030303
-DATA constantsAVX2<>+48(SB)/4, $0x04010401
-DATA constantsAVX2<>+52(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000004
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000006
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+68(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+72(SB)/4, $0x10011001
+DATA constantsAVX2<>+76(SB)/4, $0x03030303
+DATA constantsAVX2<>+80(SB)/4, $0x04010401
+DATA constantsAVX2<>+84(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88

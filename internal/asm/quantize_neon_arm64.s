@@ -32,11 +32,17 @@ TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -76,11 +82,101 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -169,11 +265,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -430,6 +534,144 @@ grouprare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -488,6 +730,15 @@ grouptailrarenarrow:
 	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -635,14 +886,20 @@ TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -684,11 +941,116 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V3.B16
+	FMOVQ 16(R1), F4
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 32(R1), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -779,12 +1141,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1086,6 +1456,174 @@ grouprare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -1143,6 +1681,16 @@ grouptailrarenarrow:
 	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -1314,12 +1862,18 @@ TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -1365,11 +1919,110 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1464,12 +2117,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -1774,6 +2435,174 @@ grouprare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -1834,6 +2663,16 @@ grouptailrarenarrow:
 	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -1992,11 +2831,17 @@ TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -2036,11 +2881,101 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2129,11 +3064,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2390,6 +3333,144 @@ grouprare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -2448,6 +3529,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -2595,14 +3685,20 @@ TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -2644,11 +3740,116 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V3.B16
+	FMOVQ 16(R1), F4
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 32(R1), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2739,12 +3940,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -3046,6 +4255,174 @@ grouprare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -3103,6 +4480,16 @@ grouptailrarenarrow:
 	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -3274,12 +4661,18 @@ TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -3325,11 +4718,110 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -3424,12 +4916,20 @@ piece7:
 piece8:
 	ADD R5, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -3734,6 +5234,174 @@ grouprare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -3794,6 +5462,16 @@ grouptailrarenarrow:
 	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
 	FMOVQ F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -3952,11 +5630,17 @@ TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -3999,11 +5683,104 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R0)
+	ADD $8, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4106,11 +5883,19 @@ piece7:
 piece8:
 	ADD R4>>1, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4387,6 +6172,144 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -4448,6 +6371,15 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -4601,14 +6533,20 @@ TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -4653,11 +6591,119 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V3.B16
+	FMOVQ 16(R1), F4
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 32(R1), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4762,12 +6808,20 @@ piece7:
 piece8:
 	ADD R5>>1, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5089,6 +7143,174 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -5149,6 +7371,16 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -5326,12 +7558,18 @@ TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -5380,11 +7618,113 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R0)
+	ADD $8, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -5493,12 +7833,20 @@ piece7:
 piece8:
 	ADD R5>>1, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -5823,6 +8171,174 @@ grouprare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -5886,6 +8402,16 @@ grouptailrarenarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -6050,11 +8576,17 @@ TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $216-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V11.S4]
-	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -6100,11 +8632,107 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V11.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $2, V0.B16, V1.B16
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVS F0, (R0)
+	ADD $4, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6206,11 +8834,19 @@ piece6:
 piece7:
 	ADD R4>>2, R0, R0
 	ADD R4<<2, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -6492,6 +9128,144 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -6556,6 +9330,15 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -6715,14 +9498,20 @@ TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V11.S4]
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
 	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -6770,11 +9559,122 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	VMOV V9.B16, V0.B16
+	FMOVQ (R1), F1
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	VMOV V9.B16, V3.B16
+	FMOVQ 16(R1), F4
+	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	VMOV V9.B16, V0.B16
+	FMOVQ 32(R1), F3
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V9.B16, V6.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V8.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
+	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	ADD $4, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6878,12 +9778,20 @@ piece6:
 piece7:
 	ADD R5>>2, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -7210,6 +10118,174 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V11.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V7.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V6.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -7273,6 +10349,16 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
@@ -7456,12 +10542,18 @@ TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $280-72
 	CMP $1, R7
 	BEQ lanes
 groups:
+	MOVD R7, R5
+	MUL R6, R5, R5
+	MOVD R7, R6
+groupbegin:
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT grouptomeet
 	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	MOVD R7, R5
-	CMP $16, R5
-	BLT grouptail
+	SUB R6, R5, R5
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -7513,11 +10605,116 @@ grouploop:
 groupback:
 	ADD $4, R0, R0
 	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R6, R6
+	CMP $16, R6
 	BGE grouploop
+groupwhole:
+	ADD R6, R5, R5
+	CBZ R6, groupnext
+	CMP $16, R5
+	BLT grouptail
+grouptomeet:
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R6, R8
+	MOVD R2, R9
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $2, V0.B16, V1.B16
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVS F0, (R0)
+	ADD $4, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $1, R6
+	BLT groupnext
+	CMP $16, R5
+	BLT grouptail
+	CMP $16, R6
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R5, groupdone
+groupskip:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	CMP $1, R6
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R5, groupend
+	MOVD R5, R8
+	MOVD R5, R9
+grouppieces:
+	MOVD R9, R5
+	CMP R5, R6
+	BGE grouppiece
+	MOVD R6, R5
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -7625,12 +10822,20 @@ piece6:
 piece7:
 	ADD R5>>2, R0, R0
 	ADD R5<<2, R1, R1
-groupend:
+	SUB R5, R6, R6
+	SUB R5, R9, R9
+	SUB R5, R8, R8
+	CBZ R8, groupdone
+	CBNZ R6, groupmore
+	MOVD R7, R6
 	ADD $4, R2, R2
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R6, R6
-	CBNZ R6, groups
+groupmore:
+	CBNZ R9, grouppieces
+	MOVD R8, R5
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R6, R5
@@ -7960,6 +11165,174 @@ grouprare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R6, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R6, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R6, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R6, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $3, R6, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R4), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R6
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R6, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R4, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
+	ADD R7, R6, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R7, R6, R6
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -8026,6 +11399,16 @@ grouptailrarenarrow:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R8, R6
+	SUB R2, R9, R9
+	ADD R9, R2, R2
+	ADD R9, R3, R3
+	ADD R9, R4, R4
+	MOVD R5, R8
+	SUB R9, R9, R9
+	ADD $16, R9, R9
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1

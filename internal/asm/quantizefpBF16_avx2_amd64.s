@@ -30,10 +30,17 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -127,35 +134,177 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -332,15 +481,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1037,10 +1197,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -1126,6 +1286,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -1219,6 +1497,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1605,10 +1893,17 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1689,35 +1984,166 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y10, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y10, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y10, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y9, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+64, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -1881,14 +2307,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2447,10 +2884,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -2528,6 +2965,106 @@ grouprare:
 	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -2613,6 +3150,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2959,8 +3505,8 @@ TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -2970,10 +3516,17 @@ TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3067,35 +3620,177 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3272,15 +3967,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3977,10 +4683,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -4066,6 +4772,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -4159,6 +4983,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4533,8 +5367,8 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
@@ -4545,10 +5379,17 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4629,35 +5470,166 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y10, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y10, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y10, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y9, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+64, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -4821,14 +5793,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5387,10 +6370,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -5468,6 +6451,106 @@ grouprare:
 	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -5553,6 +6636,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5898,10 +6990,10 @@ TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y10
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+40(FP), R9
@@ -5912,10 +7004,17 @@ TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y7
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y7
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6013,35 +7112,181 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y6, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y6, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y6, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y6, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y7
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -6222,15 +7467,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6943,10 +8199,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -7036,6 +8292,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y7, Y7
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -7133,6 +8507,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7523,10 +8907,10 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y10
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+32(FP), R8
@@ -7537,10 +8921,17 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y7
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y7
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7626,35 +9017,171 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y7, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y7, Y1, Y1
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y7, Y2, Y2
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMULPS    Y7, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VSUBPS    Y1, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+64, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y7
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -7823,14 +9350,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8409,10 +9947,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+64, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -8495,6 +10033,106 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
@@ -8585,6 +10223,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8951,9 +10598,9 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8962,10 +10609,17 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -9054,8 +10708,8 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9065,35 +10719,183 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -9225,8 +11027,8 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9285,17 +11087,28 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9395,8 +11208,8 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9514,8 +11327,8 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9859,8 +11672,8 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10016,8 +11829,8 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10025,10 +11838,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -10112,14 +11925,132 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
@@ -10211,14 +12142,24 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -10307,8 +12248,8 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10405,8 +12346,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10496,8 +12437,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10595,8 +12536,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10618,10 +12559,10 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS constantsAVX2<>+120(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10630,10 +12571,17 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10710,7 +12658,7 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -10720,35 +12668,172 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMULPS    Y8, Y0, Y0
+	SUBQ      $+8, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	SUBQ      $+8, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMULPS    Y8, Y2, Y2
+	SUBQ      $+8, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -10868,7 +12953,7 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -10927,16 +13012,27 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11024,7 +13120,7 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11129,7 +13225,7 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11376,7 +13472,7 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11520,7 +13616,7 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11528,10 +13624,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -11611,13 +13707,113 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VPMOVZXWD 16(SP), Y0
@@ -11705,13 +13901,22 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -11788,7 +13993,7 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11880,7 +14085,7 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11970,7 +14175,7 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12068,7 +14273,7 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12090,13 +14295,21 @@ DATA constantsAVX2<>+40(SB)/4, $0x00000006
 DATA constantsAVX2<>+44(SB)/4, $0x00000003
 DATA constantsAVX2<>+48(SB)/4, $0x00000007
 DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x38800000
-DATA constantsAVX2<>+60(SB)/4, $0x43000000
-DATA constantsAVX2<>+64(SB)/4, $0x3f800000
-DATA constantsAVX2<>+68(SB)/4, $0x0b000000
-DATA constantsAVX2<>+72(SB)/4, $0x000003c0
-DATA constantsAVX2<>+76(SB)/4, $0x4a800000
-DATA constantsAVX2<>+80(SB)/4, $0x00000008
-DATA constantsAVX2<>+84(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+88(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x38800000
+DATA constantsAVX2<>+92(SB)/4, $0x43000000
+DATA constantsAVX2<>+96(SB)/4, $0x3f800000
+DATA constantsAVX2<>+100(SB)/4, $0x0b000000
+DATA constantsAVX2<>+104(SB)/4, $0x000003c0
+DATA constantsAVX2<>+108(SB)/4, $0x4a800000
+DATA constantsAVX2<>+112(SB)/4, $0x00000008
+DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+120(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $124

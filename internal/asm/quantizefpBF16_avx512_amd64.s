@@ -32,15 +32,22 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -149,8 +156,8 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -233,13 +240,151 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z8, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z8, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z8, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z8, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -335,15 +480,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1085,10 +1241,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1162,6 +1318,112 @@ grouprare:
 	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -1250,6 +1512,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -1773,14 +2045,21 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1869,8 +2148,8 @@ groupahead:
 	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -1945,91 +2224,218 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z8, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z9, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z8, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z8, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x14, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -2039,14 +2445,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2689,10 +3106,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -2766,6 +3183,98 @@ grouprare:
 	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -2854,6 +3363,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -3354,15 +3872,22 @@ TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3471,8 +3996,8 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3555,13 +4080,151 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z1
+	VFMSUB231PS  Z7, Z1, Z0
+	VFNMADD231PS Z8, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z2
+	VFMSUB231PS  Z7, Z2, Z0
+	VFNMADD231PS Z8, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z3
+	VFMSUB231PS  Z7, Z3, Z0
+	VFNMADD231PS Z8, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z4
+	VFMSUB231PS  Z7, Z4, Z0
+	VFNMADD231PS Z8, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -3657,15 +4320,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -4407,10 +5081,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -4484,6 +5158,112 @@ grouprare:
 	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (DX), Z7
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z8
+	VBROADCASTSS 4(DX), K6, Z7
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -4572,6 +5352,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -5095,14 +5885,21 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5191,8 +5988,8 @@ groupahead:
 	VMOVAPS    Z3, Z4
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -5267,91 +6064,218 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z8, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z9, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z8, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z8, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x15, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z8
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z8, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z6
+	VADDPS       Z6, Z2, Z2
+	VPSUBD       Z6, Z2, Z2
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -5361,14 +6285,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6011,10 +6946,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -6088,6 +7023,98 @@ grouprare:
 	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -6176,6 +7203,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z9, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -6678,15 +7714,22 @@ TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -6799,8 +7842,8 @@ groupahead:
 	VMOVAPS      Z19, Z1
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6887,13 +7930,155 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z8, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -6993,15 +8178,26 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7771,10 +8967,10 @@ groupstream:
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -7852,6 +9048,112 @@ grouprare:
 	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -7944,6 +9246,16 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z7, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -8493,14 +9805,21 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8593,8 +9912,8 @@ groupahead:
 	VMOVAPS    Z17, Z2
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -8673,95 +9992,226 @@ grouploop:
 groupback:
 	ADDQ $+64, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z6, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z6, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z11, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z12, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z6, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
-	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPSRLD      $0x14, Z0, Z0
-	VPSUBD      Z10, Z0, Z0
-	VPMAXSD     Z9, Z0, Z0
-	VPSRLD      $0x18, Z1, Z1
-	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
-	VPSRLD      $0x14, Z1, Z1
-	VPSUBD      Z10, Z1, Z1
-	VPMAXSD     Z9, Z1, Z1
-	VPSRLD      $0x18, Z2, Z2
-	VPTERNLOGD  $0xf8, Z8, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z11, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z2, Z2
-	VSUBPS      Z5, Z2, Z2
-	VPSRLD      $0x14, Z2, Z2
-	VPSUBD      Z10, Z2, Z2
-	VPMAXSD     Z9, Z2, Z2
-	VPSRLD      $0x18, Z3, Z3
-	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z6, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z11, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z8, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
@@ -8771,14 +10221,25 @@ grouptailnarrow:
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9449,10 +10910,10 @@ groupstream:
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -9530,6 +10991,98 @@ grouprare:
 	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
@@ -9622,6 +11175,15 @@ grouptailrarenarrow:
 	VPERMD    Z1, Z7, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)
@@ -10148,15 +11710,22 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10268,8 +11837,8 @@ groupahead:
 	VMOVAPS      Z19, Z1
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+128
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10355,13 +11924,154 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R9
+	CMPQ R9, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z9, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMADDUBSW   Z7, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ        R8, R8
-	JEQ          groupend
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K7
@@ -10466,17 +12176,28 @@ grouptailnarrow:
 	VMOVDQU8   Y1, K6, (DI)
 
 grouptailback:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*2), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11245,10 +12966,10 @@ groupstream:
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -11328,6 +13049,112 @@ grouprare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z6
+	VBROADCASTSS 4(DX), K6, Z5
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -11428,6 +13255,16 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0        (SI)(CX*1)
@@ -11989,14 +13826,21 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z6
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+64
 	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         BX, $+256
+	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12088,8 +13932,8 @@ groupahead:
 	VMOVAPS    Z17, Z2
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+128
+	SUBQ       $+64, R8
+	CMPQ       R8, $+128
 	JGE        groupahead
 
 grouploop:
@@ -12167,91 +14011,221 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+64, BX
-	CMPQ BX, $+64
+	SUBQ $+64, R8
+	CMPQ R8, $+64
 	JGE  grouploop
 
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD 32(SI), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VMULPS    Z6, Z1, Z1
+	SUBQ      $+16, R8
+	JLT       groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD 64(SI), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMULPS    Z6, Z2, Z2
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z13, Z4, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z5
+	VPSUBUSW   Z12, Z5, Z5
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z9, Z4
+	VPANDD     Z8, Z4, Z0
+	VPMADDUBSW Z7, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z6, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
-	KORTESTQ    K1, K1
-	JNE         grouptailrare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
-	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z1, Z0
-	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
-	VPSRLD      $0x1c, Z1, Z1
-	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z2, Z1
-	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z1, Z1
-	VPSUBD      Z16, Z1, Z1
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z1, Z1
-	VPSRLD      $0x1c, Z2, Z2
-	VPTERNLOGD  $0xf8, Z10, Z2, Z1
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z14, Z3, Z2
-	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z2, Z2
-	VPSUBD      Z16, Z2, Z2
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z2, Z2
-	VPSRLD      $0x1c, Z3, Z3
-	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y1
+	VPMOVZXWD    Y1, Z1
+	VPSLLD       $0x10, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z6, Z2, Z2
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y3
+	VPMOVZXWD    Y3, Z3
+	VPSLLD       $0x10, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VADDPS       Z1, Z0, Z4
+	VADDPS       Z3, Z2, Z5
+	VADDPS       Z5, Z4, Z4
+	VCMPPS       $0x03, Z4, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSRLD       $0x1c, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z0, Z0
+	VPSUBD       Z16, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
@@ -12270,16 +14244,27 @@ grouptailnarrow:
 	VMOVDQU8   Y0, K6, (DI)
 
 grouptailback:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(BX*2), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(BX*2), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12949,10 +14934,10 @@ groupstream:
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -13032,6 +15017,98 @@ grouprare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(DX), K6, Z6
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
@@ -13132,6 +15209,15 @@ grouptailrarenarrow:
 	KMOVQ      AX, K6
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0  (SI)(CX*1)

@@ -32,11 +32,17 @@ TEXT ·QuantizeFpE4M3BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -124,11 +130,149 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -261,11 +405,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -640,6 +792,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -724,6 +1014,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -921,10 +1220,16 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1000,11 +1305,134 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V9.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	WORD $0x6eac2c21 // uqsub v1.4s, v1.4s, v12.4s
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $20, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
+	WORD $0x6eac2c63 // uqsub v3.4s, v3.4s, v12.4s
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1125,10 +1553,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -1445,6 +1881,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1529,6 +2073,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1727,11 +2279,17 @@ TEXT ·QuantizeFpE5M2BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1819,11 +2377,149 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -1956,11 +2652,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -2335,6 +3039,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2419,6 +3261,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2616,10 +3467,16 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2695,11 +3552,134 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V9.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	WORD $0x6eac2c21 // uqsub v1.4s, v1.4s, v12.4s
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $21, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
+	WORD $0x6eac2c63 // uqsub v3.4s, v3.4s, v12.4s
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2820,10 +3800,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -3140,6 +4128,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3224,6 +4320,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3425,11 +4529,17 @@ TEXT ·QuantizeFpE2M1BF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V7.S4]
-	VLD1R (R3), [V6.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3521,11 +4631,153 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V6.S4, V2.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V6.S4, V4.S4, V3.S4
+	VFMLS V7.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V8.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -3662,11 +4914,19 @@ piece7:
 piece8:
 	ADD R4, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -4053,6 +5313,144 @@ grouprare:
 	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
 	FMOVQ F2, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V6.B16, V31.B16, V1.B16
+	VMOV V1.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V6.B16, V31.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V6.B16, V31.B16, V3.B16
+	VMOV V3.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V7.S4]
+	VLD1R (R2), [V6.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V6.B16, V31.B16, V5.B16
+	VMOV V5.B16, V6.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4141,6 +5539,15 @@ grouptailrarenarrow:
 	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
 	FMOVQ F2, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4349,10 +5756,16 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V7.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V7.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4432,11 +5845,138 @@ grouploop:
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V13.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V13.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V13.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -4561,10 +6101,18 @@ piece7:
 piece8:
 	ADD R3, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -4893,6 +6441,114 @@ grouprare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V7.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4981,6 +6637,14 @@ grouptailrarenarrow:
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
 	FMOVQ F1, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5187,11 +6851,17 @@ TEXT ·QuantizeFpE2M1PackedBF16NEON(SB), NOSPLIT, $184-64
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
 	CMP $16, R4
 	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
+	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5282,11 +6952,152 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R5, R5
+	CMP $16, R5
 	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V9.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V9.S4, V3.S4, V4.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R4, groupend
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -5433,11 +7244,19 @@ piece7:
 piece8:
 	ADD R4>>1, R0, R0
 	ADD R4<<1, R1, R1
-groupend:
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
 	ADD $4, R2, R2
 	ADD $4, R3, R3
-	SUB $1, R5, R5
-	CBNZ R5, groups
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R5, R4
@@ -5834,6 +7653,144 @@ grouprare:
 	VSLI $4, V3.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V9.S4]
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5923,6 +7880,15 @@ grouptailrarenarrow:
 	VSLI $4, V3.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6130,10 +8096,16 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16NEON(SB), NOSPLIT, $120-56
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V9.S4]
 	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
 	CMP $16, R3
 	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6212,11 +8184,137 @@ grouploop:
 groupback:
 	ADD $8, R0, R0
 	ADD $32, R1, R1
-	SUB $16, R3, R3
-	CMP $16, R3
+	SUB $16, R4, R4
+	CMP $16, R4
 	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V9.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 16(R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+	VAND V14.B16, V0.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $28, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
+	VAND V14.B16, V3.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	WORD $0x6eac2c21 // uqsub v1.4s, v1.4s, v12.4s
+	VADD V11.S4, V1.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VSUB V5.S4, V0.S4, V0.S4
+	VUSHR $22, V1.S4, V1.S4
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	VAND V14.B16, V2.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V3.B16
+	WORD $0x6eac2c63 // uqsub v3.4s, v3.4s, v12.4s
+	VADD V11.S4, V3.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V3.S4, V3.S4
+	VADD V3.S4, V1.S4, V1.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
+	FMOVD F0, (R0)
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
 grouptail:
-	CBZ R3, groupend
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -6351,10 +8449,18 @@ piece7:
 piece8:
 	ADD R3>>1, R0, R0
 	ADD R3<<1, R1, R1
-groupend:
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
 	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
 	RET
 lanes:
 	MOVD R4, R3
@@ -6693,6 +8799,114 @@ grouprare:
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, (R0)
 	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V9.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V5.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V9.B16, V31.B16, V5.B16
+	VMOV V5.B16, V9.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6782,6 +8996,14 @@ grouptailrarenarrow:
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, 16(RSP)
 	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

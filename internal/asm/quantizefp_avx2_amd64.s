@@ -30,10 +30,17 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -123,51 +130,189 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -346,15 +491,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1058,10 +1214,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -1143,6 +1299,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -1232,6 +1506,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -1603,10 +1887,17 @@ TEXT ·QuantizeFpPowerOfTwoE4M3AVX2(SB), $288-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1683,51 +1974,178 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Y0
+	VMULPS  Y8, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y8, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(SI), Y2
+	VMULPS  Y8, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS   96(SI), Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y10, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y10, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y10, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y9, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+128, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -1893,14 +2311,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*4), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2466,10 +2895,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -2543,6 +2972,106 @@ grouprare:
 	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -2624,6 +3153,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -2955,8 +3493,8 @@ TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -2966,10 +3504,17 @@ TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3059,51 +3604,189 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -3282,15 +3965,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3994,10 +4688,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -4079,6 +4773,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -4168,6 +4980,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -4527,8 +5349,8 @@ TEXT ·QuantizeFpPowerOfTwoE5M2AVX2(SB), $288-56
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+56(SB), Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
@@ -4539,10 +5361,17 @@ TEXT ·QuantizeFpPowerOfTwoE5M2AVX2(SB), $288-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4619,51 +5448,178 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Y0
+	VMULPS  Y8, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y8, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(SI), Y2
+	VMULPS  Y8, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS   96(SI), Y3
+	VMULPS    Y8, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y13, Y4, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y5
+	VPSUBUSW  Y12, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y10, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VPSUBUSW  Y12, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y10, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y13, Y1, Y2
+	VPSUBUSW  Y12, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y10, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y9, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+128, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -4829,14 +5785,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*4), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5402,10 +6369,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -5479,6 +6446,106 @@ grouprare:
 	VPERMD       Y0, Y9, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -5560,6 +6627,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y9, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -5890,10 +6966,10 @@ TEXT ·QuantizeFpE2M1AVX2(SB), $416-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y10
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+40(FP), R9
@@ -5904,10 +6980,17 @@ TEXT ·QuantizeFpE2M1AVX2(SB), $416-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y7
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y7
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6001,51 +7084,193 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y6, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y6, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y6, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y6, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y7
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -6228,15 +7453,26 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6956,10 +8192,10 @@ groupstream:
 	VMOVNTPS     Y0, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -7045,6 +8281,124 @@ grouprare:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y7, Y7
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y7, Y7
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y7, Y7
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y6, Y6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -7138,6 +8492,16 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -7513,10 +8877,10 @@ TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VBROADCASTSS constantsAVX2<>+104(SB), Y10
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	MOVQ         groups+32(FP), R8
@@ -7527,10 +8891,17 @@ TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y7
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y7
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7612,51 +8983,183 @@ grouploop:
 groupback:
 	ADDQ $+32, DI
 	ADDQ $+128, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y7
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Y0
+	VMULPS  Y7, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y7, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(SI), Y2
+	VMULPS  Y7, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS   96(SI), Y3
+	VMULPS    Y7, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPSRLD    $0x14, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPMAXSD   Y9, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y12, Y5, Y5
+	VADDPS    Y5, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y11, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
+	VADDPS    Y1, Y0, Y0
+	VSUBPS    Y1, Y0, Y0
+	VPSRLD    $0x14, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPMAXSD   Y9, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPSRLD    $0x14, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPMAXSD   Y9, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y1, Y4
+	VMOVUPS   Y4, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+128, SI
+	SUBQ      $+32, BX
+	CMPQ      R8, $+1
+	JLT       groupnext
+	CMPQ      BX, $+32
+	JLT       grouptail
+	CMPQ      R8, $+32
+	JLT       groupmeet
+	JMP       groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y7
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -7827,14 +9330,25 @@ piece9:
 	MOVB  CL, (DI)(AX*1)
 
 piece10:
-	LEAQ (DI)(BX*1), DI
-	LEAQ (SI)(BX*4), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8420,10 +9934,10 @@ groupstream:
 	VMOVNTPS   Y4, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        groupstream
-	JMP        grouptail
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -8502,6 +10016,106 @@ grouprare:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y7, Y7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
@@ -8588,6 +10202,15 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -8939,9 +10562,9 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8950,10 +10573,17 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y9
-	MOVQ         R10, R8
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y9
+	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -9038,8 +10668,8 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9049,51 +10679,195 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R9
+	CMPQ R9, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y13, Y2, Y3
+	VPSUBUSW     Y12, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ R8, R8
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y9
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -9227,8 +11001,8 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9287,17 +11061,28 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ R8, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(R8*4), SI
-
-groupend:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
 	ADDQ  $+4, DX
 	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   groups
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9393,8 +11178,8 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9508,8 +11293,8 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9871,8 +11656,8 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10025,8 +11810,8 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10034,10 +11819,10 @@ groupstream:
 	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -10117,14 +11902,132 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (DX), Y8
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y8, Y8
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS      16(SP), Y0
@@ -10212,14 +12115,24 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -10305,8 +12218,8 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+120(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10399,8 +12312,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10486,8 +12399,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10581,8 +12494,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+120(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10604,10 +12517,10 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-56
 	VBROADCASTSS most+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS constantsAVX2<>+120(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10616,10 +12529,17 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-56
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y8
-	MOVQ         R9, BX
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
 	CMPQ         BX, $+32
 	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y8
+	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -10692,7 +12612,7 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -10702,51 +12622,184 @@ grouploop:
 groupback:
 	ADDQ $+16, DI
 	ADDQ $+128, SI
-	SUBQ $+32, BX
-	CMPQ BX, $+32
+	SUBQ $+32, R8
+	CMPQ R8, $+32
 	JGE  grouploop
 
-grouptail:
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Y0
+	VMULPS  Y8, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y8, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(SI), Y2
+	VMULPS  Y8, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y8, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y13, Y4, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPSRLD       $0x1c, Y0, Y0
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPSUBUSW     Y12, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPACKSSDW    Y0, Y4, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPSUBUSW     Y12, Y1, Y1
+	VPADDD       Y11, Y1, Y5
+	VADDPS       Y5, Y0, Y0
+	VPSUBD       Y5, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y13, Y1, Y2
+	VPSUBUSW     Y12, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VPACKUSWB    Y0, Y4, Y4
+	VPERMD       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VPAND        Y0, Y4, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
 	TESTQ BX, BX
-	JEQ   groupend
-	XORL  AX, AX
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         AX, 16(SP)
+	MOVQ         AX, 24(SP)
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 16(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 24(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -10868,7 +12921,7 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -10927,16 +12980,27 @@ piece10:
 	MOVB  CL, (DI)(AX*1)
 
 piece11:
-	MOVQ BX, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DI
-	LEAQ (SI)(BX*4), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
+	MOVQ  BX, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
 	TESTQ R8, R8
-	JNE   groups
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -11020,7 +13084,7 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11121,7 +13185,7 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11386,7 +13450,7 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11527,7 +13591,7 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11535,10 +13599,10 @@ groupstream:
 	VMOVNTPS     X1, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          groupstream
-	JMP          grouptail
+	JMP          groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -11614,13 +13678,113 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
 	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y8
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
 
 grouptailrare:
 	VMOVUPS  16(SP), Y0
@@ -11704,13 +13868,22 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
 	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
@@ -11784,7 +13957,7 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -11872,7 +14045,7 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11958,7 +14131,7 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12052,7 +14225,7 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12074,13 +14247,21 @@ DATA constantsAVX2<>+40(SB)/4, $0x00000006
 DATA constantsAVX2<>+44(SB)/4, $0x00000003
 DATA constantsAVX2<>+48(SB)/4, $0x00000007
 DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x38800000
-DATA constantsAVX2<>+60(SB)/4, $0x43000000
-DATA constantsAVX2<>+64(SB)/4, $0x3f800000
-DATA constantsAVX2<>+68(SB)/4, $0x0b000000
-DATA constantsAVX2<>+72(SB)/4, $0x000003c0
-DATA constantsAVX2<>+76(SB)/4, $0x4a800000
-DATA constantsAVX2<>+80(SB)/4, $0x00000008
-DATA constantsAVX2<>+84(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+88(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x38800000
+DATA constantsAVX2<>+92(SB)/4, $0x43000000
+DATA constantsAVX2<>+96(SB)/4, $0x3f800000
+DATA constantsAVX2<>+100(SB)/4, $0x0b000000
+DATA constantsAVX2<>+104(SB)/4, $0x000003c0
+DATA constantsAVX2<>+108(SB)/4, $0x4a800000
+DATA constantsAVX2<>+112(SB)/4, $0x00000008
+DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+120(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $124

@@ -223,6 +223,9 @@ func tests() []instruction {
 	add("XFRAME", "add x9, sp, #16", func(p *Printer) { p.XFRAME(9, 0) })
 	add("XFRAME", "add x9, sp, #48", func(p *Printer) { p.XFRAME(9, 32) })
 	x3("XADD", "add x{d}, x{n}, x{m}", (*Printer).XADD)
+	x3("XSUB", "sub x{d}, x{n}, x{m}", (*Printer).XSUB)
+	x3("XMUL", "mul x{d}, x{n}, x{m}", (*Printer).XMUL)
+	x2("XCMP", "cmp x{d}, x{n}", (*Printer).XCMP)
 	x3("XAND", "and x{d}, x{n}, x{m}", (*Printer).XAND)
 	x3("XLSL", "lsl x{d}, x{n}, x{m}", (*Printer).XLSL)
 	for _, c := range []int{1, 63} {

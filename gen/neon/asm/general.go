@@ -38,6 +38,12 @@ func immediate(name string, imm int) string {
 // XADD is d = n + m.
 func (p *Printer) XADD(d, n, m R) { p.op("ADD", m.name(), n.name(), d.name()) }
 
+// XSUB is d = n - m.
+func (p *Printer) XSUB(d, n, m R) { p.op("SUB", m.name(), n.name(), d.name()) }
+
+// XMUL is d = n * m.
+func (p *Printer) XMUL(d, n, m R) { p.op("MUL", m.name(), n.name(), d.name()) }
+
 // XADDI is d = n + imm, 0 to 4095, or a multiple of 4096 up to 0xfff000.
 func (p *Printer) XADDI(d, n R, imm int) { p.op("ADD", immediate("XADDI", imm), n.name(), d.name()) }
 
@@ -74,6 +80,9 @@ func (p *Printer) XANDI(d, n R, imm int) {
 
 // XLSL is d = n << (m mod 64).
 func (p *Printer) XLSL(d, n, m R) { p.op("LSL", m.name(), n.name(), d.name()) }
+
+// XCMP compares n with m.
+func (p *Printer) XCMP(n, m R) { p.op("CMP", m.name(), n.name()) }
 
 // XCMPI compares n with imm, 0 to 4095, or a multiple of 4096 up to 0xfff000.
 func (p *Printer) XCMPI(n R, imm int) { p.op("CMP", immediate("XCMPI", imm), n.name()) }

@@ -1,0 +1,401 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// A row of groups is one run of tiles with one tail, however long its groups
+// are. While a group has whole tiles these are done with its values in
+// registers. A tile in which groups meet has code of its own: for each of its
+// four registers of elements a branch tells whether the group ends within it,
+// and leads to what puts the next group's values in the lanes behind the end,
+// or in all lanes for the register after it.
+
+// mixture is what a segment with groups that meet knows of values per group.
+type mixture struct {
+	roots []*ir.Node   // those that elements need, with 32-bit lanes
+	now   []V          // of the elements at hand
+	kept  map[[2]int]V // copies for what is computed of a slot's elements later
+	used  map[[2]int]bool
+	begun [4]bool // slots of which something is computed
+}
+
+// mixed finds the values per group that elements need.
+func (p *planner) mixed() *mixture {
+	x := &mixture{kept: map[[2]int]V{}, used: map[[2]int]bool{}}
+	levels := p.k.Levels(false)
+	seen := map[int]bool{}
+	var visit func(n *ir.Node)
+	visit = func(n *ir.Node) {
+		switch {
+		case n.Op == ir.OpAs:
+			visit(n.Args[0])
+		case levels[n.ID] != ir.PerGroup || seen[n.ID]:
+		case n.Op == ir.OpParam || n.Slots() == 4 && n.Type != ir.Mask:
+			seen[n.ID] = true
+			x.roots = append(x.roots, n)
+		default:
+			for _, a := range p.operands(n) {
+				visit(a)
+			}
+		}
+	}
+	for _, n := range p.k.Nodes {
+		if levels[n.ID] == ir.PerElement && p.wanted[false][n.ID] {
+			for _, a := range p.operands(n) {
+				visit(a)
+			}
+		}
+	}
+	return x
+}
+
+func (x *mixture) root(n *ir.Node) int {
+	for i, r := range x.roots {
+		if r == n {
+			return i
+		}
+	}
+	return -1
+}
+
+// root finds a slot's value of a root.
+func (s *Seg) root(n *ir.Node, slot int) V {
+	key := [2]int{n.ID, slot}
+	if v, ok := s.vals[key]; ok {
+		return v
+	}
+	at, spilled := s.p.crowd.spilled[n.ID]
+	if !spilled {
+		panic(fmt.Sprintf("plan: %s%s: slot %d's value of node %d is gone", s.p.k.Name, s.p.m.Name(), slot, n.ID))
+	}
+	at.Disp += 4 * s.p.m.Width() * slot
+	v := s.New(Vec)
+	s.Add(s.p.m.Fill(v, at))
+	s.vals[key], s.mixture.used[key] = v, true
+	return v
+}
+
+// with has f emit what is computed of a slot's elements. The first time groups
+// are looked at, and their values kept for later times.
+func (s *Seg) with(slot int, f func()) {
+	x := s.mixture
+	if x == nil || x.begun[slot] {
+		f()
+		return
+	}
+	x.begun[slot] = true
+	s.cross(slot)
+	for i, n := range x.roots {
+		key := [2]int{n.ID, slot}
+		s.vals[key] = x.now[i]
+		if at, ok := s.p.crowd.spilled[n.ID]; ok {
+			at.Disp += 4 * s.p.m.Width() * slot
+			in := s.p.m.Spill(x.now[i], at)
+			in.optional = func() bool { return x.used[key] }
+			s.Add(in)
+			continue
+		}
+		v := s.New(Vec)
+		x.kept[key] = v
+		in := s.p.m.Copy(v, x.now[i])
+		in.optional = func() bool { return x.used[key] }
+		s.Add(in)
+	}
+	f()
+	for _, n := range x.roots {
+		key := [2]int{n.ID, slot}
+		if v, ok := x.kept[key]; ok {
+			s.vals[key] = v
+		} else {
+			delete(s.vals, key)
+		}
+	}
+}
+
+// prune forgets what was kept in vain.
+func (s *Seg) prune() {
+	kept := map[V][2]int{}
+	for key, v := range s.mixture.kept {
+		kept[v] = key
+	}
+	for _, i := range s.insts {
+		for _, u := range i.Uses {
+			if key, ok := kept[u]; ok {
+				s.mixture.used[key] = true
+			}
+		}
+	}
+	var insts []Inst
+	for _, i := range s.insts {
+		if i.optional == nil || i.optional() {
+			insts = append(insts, i)
+		}
+	}
+	s.insts = insts
+}
+
+// other computes roots of the group that the pointers are at, or of the one
+// behind it, in registers of its own. Parameters need none.
+func (s *Seg) other(next int) (seg *Seg, roots []V) {
+	seg = s.p.seg(s.up, false, 1)
+	seg.next = next
+	for _, n := range s.mixture.roots {
+		v := V(-1)
+		if n.Op != ir.OpParam {
+			v = seg.demand(n, 0)
+		}
+		roots = append(roots, v)
+	}
+	return seg, roots
+}
+
+// cross emits the branch before a slot's elements.
+func (s *Seg) cross(slot int) {
+	p, m, w, x := s.p, s.p.m, s.p.m.Width(), s.mixture
+	here, hereRoots := s.other(0)
+	next, nextRoots := s.other(1)
+	masks := m.MixTemps(s)
+	temps := append([]V(nil), masks...)
+	in := Inst{Defs: append([]V(nil), x.now...), Uses: append([]V(nil), x.now...), Apart: true}
+	same := p.squeeze(here.insts, hereRoots)
+	for i, inst := range here.insts { // the two ways take the same registers
+		for j, d := range inst.Defs {
+			same[next.insts[i].Defs[j]] = same[d]
+			if same[d] == d {
+				temps = append(temps, d)
+			}
+		}
+		for _, u := range inst.Uses {
+			if _, own := same[u]; !own {
+				in.Uses = append(in.Uses, u)
+			}
+		}
+	}
+	in.Defs = append(in.Defs, temps...)
+	behind, name := p.counts.groups, fmt.Sprintf("%s%d", s.name, slot)
+	in.Emit = func(d, u []int) {
+		m.SubBranch(behind, w, name+"cross") // behind is what the group has behind the slot
+		m.Label(name)
+		at := assignment{}
+		for i, v := range in.Uses {
+			at[v] = u[i]
+		}
+		for i, v := range in.Defs {
+			at[v] = d[i]
+		}
+		for v, as := range same {
+			at[v] = at[as]
+		}
+		var mask []int
+		for _, v := range masks {
+			mask = append(mask, at[v])
+		}
+		advance := func() {
+			m.Add(behind, p.counts.length)
+			p.advanceParams(1)
+		}
+		p.aside = append(p.aside, func() {
+			m.Label(name + "cross")
+			if slot > 0 {
+				m.Branch(behind, GreaterEqual, 1-w, name+"mix")
+				m.Label(name + "next")
+				advance()
+				m.Branch(behind, Less, 1-w, name+"next")
+				here.print(at)
+				for i, n := range x.roots {
+					if n.Op == ir.OpParam {
+						m.Spread(at[x.now[i]], Addr{Reg: p.ptr[n.Name]})
+					} else {
+						m.Copy(0, 0).Emit([]int{at[x.now[i]]}, []int{at[hereRoots[i]]})
+					}
+				}
+				m.Branch(behind, GreaterEqual, 0, name)
+			}
+			m.Label(name + "mix")
+			next.print(at)
+			m.MixMask(behind, mask)
+			for i, n := range x.roots {
+				if n.Op == ir.OpParam {
+					m.MixParam(at[x.now[i]], Addr{Reg: p.ptr[n.Name], Disp: 4}, mask)
+				} else {
+					m.Mix(at[x.now[i]], at[nextRoots[i]], mask)
+				}
+			}
+			m.BranchReaches(behind, p.counts.length, name)
+			advance()
+			m.Jump(name + "mix")
+		})
+	}
+	s.Add(in)
+}
+
+// squeeze has values that instructions make share registers, those to keep
+// aside: it tells whose register each takes.
+func (p *planner) squeeze(insts []Inst, keep []V) map[V]V {
+	last := map[V]int{}
+	for i, inst := range insts {
+		for _, v := range append(append([]V(nil), inst.Uses...), inst.Defs...) {
+			last[v] = i
+		}
+	}
+	for _, v := range keep {
+		last[v] = len(insts)
+	}
+	same, until := map[V]V{}, map[V]int{}
+	var owners []V
+	for i, inst := range insts {
+		for _, d := range inst.Defs {
+			owner := d
+			if _, again := same[d]; again {
+				continue
+			}
+			for _, o := range owners {
+				if until[o] < i && p.class[o] == p.class[d] {
+					owner = o
+					break
+				}
+			}
+			if owner == d {
+				owners = append(owners, d)
+			}
+			same[d], until[owner] = owner, last[d]
+		}
+	}
+	return same
+}
+
+// meeting makes the tile in which groups meet. An alarm goes back to the
+// tile's first group, and has the tile done piece by piece.
+func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *Seg {
+	s := p.seg(pr.call, false, 4)
+	s.name, s.at, s.alarm = "groupmeet", at, "groupmeetrare"
+	s.mixture = p.mixed()
+	sh.values = p.seg(pr.call, false, 1)
+	if p.hasRare() {
+		s.Add(Inst{Emit: func([]int, []int) {
+			p.m.Move(p.counts.behind, p.counts.groups)
+			p.m.Move(p.counts.table, p.ptr[p.k.Params[0].Name])
+		}})
+	}
+	for _, n := range s.mixture.roots {
+		s.mixture.now = append(s.mixture.now, sh.values.demand(n, 0))
+	}
+	s.body(nil)
+	s.prune()
+	return s
+}
+
+// row prints the loop over a row's tiles.
+func (p *printer) row() {
+	m, sh, tile, n, behind := p.m, p.pr.groups, 4*p.m.Width(), p.counts.n, p.counts.groups
+	m.Label("groups")
+	m.Move(n, p.counts.length)
+	m.Mul(n, p.counts.groups)
+	m.Move(behind, p.counts.length)
+	m.Label("groupbegin")
+	m.Branch(n, Less, tile, "grouptail")
+	m.Branch(behind, Less, tile, "grouptomeet")
+	p.run(sh.group)
+	m.Sub(n, behind)
+	p.loop(sh, p.large(), behind, tile, "groupwhole")
+	m.Label("groupwhole")
+	m.Add(n, behind)
+	m.Branch(behind, Equal, 0, "groupnext")
+	m.Branch(n, Less, tile, "grouptail")
+	m.Label("grouptomeet")
+	p.run(sh.values)
+	m.LoopHead("groupmeet")
+	p.run(sh.meet)
+	p.advanceStreams(false)
+	m.AddImm(n, -tile)
+	if p.crowd.apart {
+		m.Branch(behind, Less, 1, "groupmet")
+		m.Branch(n, Less, tile, "groupmet")
+		m.Branch(behind, Less, tile, "groupmeet")
+		m.Label("groupmet")
+		p.run(p.pr.call)
+	}
+	m.Branch(behind, Less, 1, "groupnext")
+	m.Branch(n, Less, tile, "grouptail")
+	m.Branch(behind, Less, tile, "groupmeet")
+	m.Jump("groupbegin")
+	m.Label("groupnext")
+	m.Branch(n, Equal, 0, "groupdone")
+	m.Label("groupskip")
+	m.Add(behind, p.counts.length)
+	p.advanceParams(1)
+	m.Branch(behind, Less, 1, "groupskip")
+	m.Jump("groupbegin")
+
+	total, part := p.counts.behind, p.counts.table
+	m.Label("grouptail")
+	m.Move(total, n)
+	m.Move(part, n)
+	m.Label("grouppieces") // of part elements, each of one group
+	m.Move(n, part)
+	m.BranchReach(behind, n, "grouppiece")
+	m.Move(n, behind)
+	m.Label("grouppiece")
+	p.run(sh.group)
+	p.tail(sh)
+	for _, s := range p.streams {
+		m.AddBits(p.ptr[s.Name], n, s.Mem.Bits())
+	}
+	m.Sub(behind, n)
+	m.Sub(part, n)
+	m.Sub(total, n)
+	m.Branch(total, Equal, 0, "groupdone")
+	m.Branch(behind, NotEqual, 0, "groupmore")
+	m.Move(behind, p.counts.length)
+	p.advanceParams(1)
+	m.Label("groupmore")
+	m.Branch(part, NotEqual, 0, "grouppieces")
+	m.Move(n, total)
+	m.Jump("groupbegin")
+	m.Label("groupdone")
+	p.ret()
+	if !p.hasRare() {
+		return
+	}
+	p.aside = append(p.aside, func() {
+		m.Label(sh.meet.RareLabel())
+		if p.crowd.apart {
+			p.run(p.pr.call)
+		}
+		m.Move(behind, p.counts.behind)
+		m.Sub(p.counts.table, p.ptr[p.k.Params[0].Name])
+		for _, q := range p.k.Params {
+			m.Add(p.ptr[q.Name], p.counts.table)
+		}
+		m.Move(total, n)
+		m.Sub(part, part)
+		m.AddImm(part, tile)
+		m.Jump("grouppieces")
+	})
+}
+
+// crowd is what is done where groups meet if registers run out there, and
+// there only: nothing that loops over whole tiles would notice.
+type crowd struct {
+	found   bool         // they did
+	apart   bool         // no registers are left alone for those loops, which begin anew
+	spilled map[int]Addr // values per group that are kept in the frame
+}
+
+// relieve has more done, if there is something left.
+func (p *planner) relieve() bool {
+	if !p.crowd.apart {
+		p.crowd.apart = true
+		return true
+	}
+	for _, n := range p.mixed().roots {
+		if _, ok := p.crowd.spilled[n.ID]; !ok {
+			p.crowd.spilled[n.ID] = Addr{}
+			return true
+		}
+	}
+	return false
+}
