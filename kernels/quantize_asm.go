@@ -38,6 +38,8 @@ func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 			asm.QuantizeMinval(impl, code, elem, q, x, scale, recip, &p.Minval[base+s.first], least, most, s.groups, s.length, s.ahead)
 		case p.ZeroPoint != nil:
 			asm.QuantizeZeroPoint(impl, code, elem, q, x, scale, recip, &p.ZeroPoint[base+s.first], least, most, s.groups, s.length, s.ahead)
+		case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
+			asm.QuantizeWhole(impl, code, elem, (*int8)(q), x, scale, recip, s.groups, s.length, s.ahead)
 		default:
 			asm.Quantize(impl, code, elem, q, x, scale, recip, least, most, s.groups, s.length, s.ahead)
 		}

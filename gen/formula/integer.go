@@ -76,8 +76,13 @@ func quantize(t tensor) []*ir.Kernel {
 			k := ir.New("quantize"+t.name, family, doc+`, or 0 for NaN.
 recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 			x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-			least, most := k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
-			zero, minval := parameters(k)
+			least, most := k.Int(-128), k.Int(127)
+			whole := parameters == nil // the packs clip to these already
+			var zero, minval *ir.Node
+			if !whole {
+				least, most = k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
+				zero, minval = parameters(k)
+			}
 			if minval != nil {
 				x = x.Sub(minval)
 			}
@@ -86,7 +91,11 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 				i = i.AddSat16(zero.Narrow16())
 			}
 			bytes := func(v *ir.Node) *ir.Node { return c.narrow(v.Narrow16()) }
-			k.Store("q", c.mem, c.min(c.max(c.narrow(i), bytes(least)), bytes(most)))
+			q := c.narrow(i)
+			if !whole {
+				q = c.min(c.max(q, bytes(least)), bytes(most))
+			}
+			k.Store("q", c.mem, q)
 
 			k.Rarely(func() {
 				if zero == nil {
@@ -98,6 +107,9 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 				k.Store("q", c.mem, bytes(v.Ordered().Keep(q.ToInt())))
 			})
 			ks = append(ks, k)
+		}
+		if c.mem == ir.MemI8 {
+			add("QuantizeWhole", `sets q = min(max(round(x/scale), -128), 127)`, nil)
 		}
 		add("Quantize", `sets q = min(max(round(x/scale), least), most)`,
 			func(k *ir.Kernel) (zero, minval *ir.Node) { return nil, nil })

@@ -192,6 +192,32 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
+// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeWhole(isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeWholeInt8AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {

@@ -111,6 +111,23 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
+// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeWhole(isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeWholeInt8NEON(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {

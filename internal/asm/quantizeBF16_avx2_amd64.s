@@ -4,6 +4,1346 @@
 
 #include "textflag.h"
 
+// func QuantizeWholeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeWholeInt8BF16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 0x80008000, Y14 table
+	// per group: Y13 scale, Y12 recip
+	// vector registers in use at once: 13
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	SUBQ         R9, R8
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPMINSW   Y3, Y1, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y14, Y1
+	VMOVUPS   Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VMOVUPS      Y3, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPMINSW   Y5, Y3, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y14, Y3
+	VMOVUPS   Y3, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      160(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
@@ -18,7 +1358,7 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -76,7 +1416,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -151,7 +1491,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -294,7 +1634,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -413,7 +1753,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -483,7 +1823,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -779,7 +2119,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -874,7 +2214,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -951,7 +2291,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -984,7 +2324,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -1017,7 +2357,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -1050,7 +2390,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -1168,7 +2508,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -1381,12 +2721,12 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -1445,13 +2785,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1530,13 +2870,13 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1680,13 +3020,13 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1809,13 +3149,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1889,13 +3229,13 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
@@ -2279,13 +3619,13 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
@@ -2377,13 +3717,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -2447,7 +3787,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2458,7 +3798,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -2496,7 +3836,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -2534,7 +3874,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -2572,7 +3912,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -2648,7 +3988,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -2705,13 +4045,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -2782,7 +4122,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2855,7 +4195,7 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2936,7 +4276,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -2957,12 +4297,12 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $480-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -3026,13 +4366,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3109,13 +4449,13 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3264,13 +4604,13 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3395,13 +4735,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3477,13 +4817,13 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3869,13 +5209,13 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3975,13 +5315,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -4049,7 +5389,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -4060,7 +5400,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -4098,7 +5438,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -4136,7 +5476,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -4174,7 +5514,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -4254,7 +5594,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4313,13 +5653,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -4390,7 +5730,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -4455,7 +5795,7 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (DI)
@@ -4528,7 +5868,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4548,7 +5888,7 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -4606,7 +5946,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -4681,7 +6021,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -4824,7 +6164,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -4943,7 +6283,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -5013,7 +6353,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -5309,7 +6649,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -5404,7 +6744,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -5481,7 +6821,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -5514,7 +6854,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5547,7 +6887,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5580,7 +6920,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -5698,7 +7038,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -5911,12 +7251,12 @@ TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $480-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -5975,13 +7315,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6060,13 +7400,13 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6210,13 +7550,13 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6339,13 +7679,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6419,13 +7759,13 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXUB      Y15, Y3, Y3
@@ -6809,13 +8149,13 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXUB      Y15, Y3, Y3
@@ -6907,13 +8247,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6977,7 +8317,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6988,7 +8328,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -7026,7 +8366,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -7064,7 +8404,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -7102,7 +8442,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -7178,7 +8518,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -7235,13 +8575,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -7312,7 +8652,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7385,7 +8725,7 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7466,7 +8806,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -7487,12 +8827,12 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $480-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -7556,13 +8896,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7639,13 +8979,13 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7794,13 +9134,13 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7925,13 +9265,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8007,13 +9347,13 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8399,13 +9739,13 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8505,13 +9845,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8579,7 +9919,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8590,7 +9930,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -8628,7 +9968,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -8666,7 +10006,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -8704,7 +10044,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -8784,7 +10124,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8843,13 +10183,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8920,7 +10260,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8985,7 +10325,7 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (DI)
@@ -9058,7 +10398,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -9078,7 +10418,7 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -9136,7 +10476,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9146,8 +10486,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9217,7 +10557,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9227,8 +10567,8 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9366,7 +10706,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -9376,8 +10716,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9502,7 +10842,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9512,8 +10852,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9578,7 +10918,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -9588,8 +10928,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9880,7 +11220,7 @@ piece26:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -9890,8 +11230,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9990,7 +11330,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -10000,8 +11340,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10065,8 +11405,8 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10079,7 +11419,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -10112,7 +11452,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -10145,7 +11485,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -10178,7 +11518,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -10251,8 +11591,8 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10302,7 +11642,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -10312,8 +11652,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10379,8 +11719,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10443,8 +11783,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10515,8 +11855,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10539,12 +11879,12 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -10603,19 +11943,19 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10694,19 +12034,19 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10850,19 +12190,19 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10996,19 +12336,19 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11082,19 +12422,19 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11478,19 +12818,19 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11591,19 +12931,19 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11667,11 +13007,11 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11684,7 +13024,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -11722,7 +13062,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -11760,7 +13100,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -11798,7 +13138,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -11874,11 +13214,11 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11937,19 +13277,19 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12020,11 +13360,11 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12099,11 +13439,11 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12186,11 +13526,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12213,12 +13553,12 @@ TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $464-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -12282,19 +13622,19 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12371,19 +13711,19 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12532,19 +13872,19 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12680,19 +14020,19 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12768,19 +14108,19 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13166,19 +14506,19 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13287,19 +14627,19 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13367,11 +14707,11 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13384,7 +14724,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -13422,7 +14762,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -13460,7 +14800,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -13498,7 +14838,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -13578,11 +14918,11 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13643,19 +14983,19 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13726,11 +15066,11 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13797,11 +15137,11 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13876,11 +15216,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13902,7 +15242,7 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -13960,7 +15300,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -13970,9 +15310,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14044,7 +15384,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -14054,9 +15394,9 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14196,7 +15536,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -14206,9 +15546,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14333,7 +15673,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -14343,9 +15683,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14412,7 +15752,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -14422,9 +15762,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -14717,7 +16057,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -14727,9 +16067,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -14828,7 +16168,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -14838,9 +16178,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14906,9 +16246,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14923,7 +16263,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -14956,7 +16296,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -14989,7 +16329,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -15022,7 +16362,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -15095,9 +16435,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15149,7 +16489,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -15159,9 +16499,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15229,9 +16569,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15296,9 +16636,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15371,9 +16711,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15398,12 +16738,12 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -15462,20 +16802,20 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15556,20 +16896,20 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15715,20 +17055,20 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15862,20 +17202,20 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15951,20 +17291,20 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -16350,20 +17690,20 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -16464,20 +17804,20 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16543,12 +17883,12 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16563,7 +17903,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -16601,7 +17941,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -16639,7 +17979,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -16677,7 +18017,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -16753,12 +18093,12 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16819,20 +18159,20 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16905,12 +18245,12 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16987,12 +18327,12 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17077,12 +18417,12 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17107,12 +18447,12 @@ TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $464-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -17176,20 +18516,20 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17268,20 +18608,20 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17432,20 +18772,20 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17581,20 +18921,20 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17672,20 +19012,20 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18073,20 +19413,20 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18195,20 +19535,20 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18278,12 +19618,12 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18298,7 +19638,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -18336,7 +19676,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -18374,7 +19714,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -18412,7 +19752,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -18492,12 +19832,12 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18560,20 +19900,20 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18646,12 +19986,12 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18720,12 +20060,12 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18802,12 +20142,12 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18817,26 +20157,28 @@ lanetailrarenarrow:
 	VMOVQ        X4, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000004
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000005
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000006
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
-DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x80008000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000004
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000006
-DATA constantsAVX2<>+64(SB)/4, $0x00000007
-DATA constantsAVX2<>+68(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+72(SB)/4, $0x10011001
-DATA constantsAVX2<>+76(SB)/4, $0x03030303
-DATA constantsAVX2<>+80(SB)/4, $0x04010401
-DATA constantsAVX2<>+84(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88
+DATA constantsAVX2<>+0(SB)/4, $0x80008000
+DATA constantsAVX2<>+4(SB)/4, $0x00000000
+DATA constantsAVX2<>+8(SB)/4, $0x00000004
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x00000005
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
+DATA constantsAVX2<>+28(SB)/4, $0x00000003
+DATA constantsAVX2<>+32(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0xffffff80
+DATA constantsAVX2<>+40(SB)/4, $0x0000007f
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000006
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+80(SB)/4, $0x10011001
+DATA constantsAVX2<>+84(SB)/4, $0x03030303
+DATA constantsAVX2<>+88(SB)/4, $0x04010401
+DATA constantsAVX2<>+92(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

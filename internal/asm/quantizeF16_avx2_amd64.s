@@ -4,6 +4,1294 @@
 
 #include "textflag.h"
 
+// func QuantizeWholeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeWholeInt8F16AVX2(SB), $352-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 0x80008000, Y14 table
+	// per group: Y13 scale, Y12 recip
+	// vector registers in use at once: 13
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	SUBQ         R9, R8
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y13, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y13, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y13, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y13, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPMINSW   Y3, Y1, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y14, Y1
+	VMOVUPS   Y1, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVUPS      Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VMOVUPS      Y3, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 224(SP)(AX*1)
+
+piece25:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMOVUPS      224(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      256(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      192(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPMINSW   Y5, Y3, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPACKSSWB Y5, Y3, Y3
+	VPERMD    Y3, Y14, Y3
+	VMOVUPS   Y3, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      128(SP), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      160(SP), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VMOVUPS      192(SP), Y7
+	VDIVPS       Y7, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
 // func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeInt8F16AVX2(SB), $352-64
@@ -18,7 +1306,7 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -72,7 +1360,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -143,7 +1431,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -282,7 +1570,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -397,7 +1685,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -463,7 +1751,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -755,7 +2043,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -846,7 +2134,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -919,7 +2207,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -952,7 +2240,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -985,7 +2273,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -1018,7 +2306,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -1128,7 +2416,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -1329,12 +2617,12 @@ TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -1389,13 +2677,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1470,13 +2758,13 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1616,13 +2904,13 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1741,13 +3029,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -1817,13 +3105,13 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
@@ -2203,13 +3491,13 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
@@ -2297,13 +3585,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -2363,7 +3651,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2374,7 +3662,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -2412,7 +3700,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -2450,7 +3738,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -2488,7 +3776,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -2560,7 +3848,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -2613,13 +3901,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
@@ -2686,7 +3974,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2755,7 +4043,7 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -2832,7 +4120,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -2853,12 +4141,12 @@ TEXT ·QuantizeMinvalInt8F16AVX2(SB), $480-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -2918,13 +4206,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -2997,13 +4285,13 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3148,13 +4436,13 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3275,13 +4563,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3353,13 +4641,13 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3741,13 +5029,13 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3843,13 +5131,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -3913,7 +5201,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -3924,7 +5212,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -3962,7 +5250,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -4000,7 +5288,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -4038,7 +5326,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -4114,7 +5402,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4169,13 +5457,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
@@ -4242,7 +5530,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -4303,7 +5591,7 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKSSWB Y1, Y0, Y0
 	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (DI)
@@ -4372,7 +5660,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKSSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -4392,7 +5680,7 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -4446,7 +5734,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -4517,7 +5805,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -4656,7 +5944,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -4771,7 +6059,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -4837,7 +6125,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -5129,7 +6417,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -5220,7 +6508,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -5293,7 +6581,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -5326,7 +6614,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5359,7 +6647,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5392,7 +6680,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -5502,7 +6790,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -5703,12 +6991,12 @@ TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -5763,13 +7051,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -5844,13 +7132,13 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -5990,13 +7278,13 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6115,13 +7403,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6191,13 +7479,13 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXUB      Y15, Y3, Y3
@@ -6577,13 +7865,13 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXUB      Y15, Y3, Y3
@@ -6671,13 +7959,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -6737,7 +8025,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -6748,7 +8036,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -6786,7 +8074,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -6824,7 +8112,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -6862,7 +8150,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -6934,7 +8222,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -6987,13 +8275,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y15, Y0, Y0
@@ -7060,7 +8348,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7129,7 +8417,7 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -7206,7 +8494,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y5, Y2, Y2
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y2, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -7227,12 +8515,12 @@ TEXT ·QuantizeMinvalUint8F16AVX2(SB), $480-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKUSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -7292,13 +8580,13 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7371,13 +8659,13 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7522,13 +8810,13 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7649,13 +8937,13 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -7727,13 +9015,13 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8115,13 +9403,13 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8217,13 +9505,13 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8287,7 +9575,7 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8298,7 +9586,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -8336,7 +9624,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -8374,7 +9662,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -8412,7 +9700,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -8488,7 +9776,7 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8543,13 +9831,13 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXUB      Y13, Y0, Y0
@@ -8616,7 +9904,7 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
@@ -8677,7 +9965,7 @@ lanerare:
 	VCVTPS2DQ Y6, Y6
 	VANDPS    Y6, Y5, Y5
 	VPACKSSDW Y5, Y1, Y1
-	VMOVUPS   constantsAVX2<>+0(SB), Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y2
 	VPACKUSWB Y1, Y0, Y0
 	VPERMD    Y0, Y2, Y0
 	VMOVUPS   Y0, (DI)
@@ -8746,7 +10034,7 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y6, Y5, Y5
-	VMOVUPS   constantsAVX2<>+0(SB), Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
 	VPACKUSWB Y5, Y0, Y0
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
@@ -8766,7 +10054,7 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -8820,7 +10108,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -8830,8 +10118,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -8897,7 +10185,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -8907,8 +10195,8 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9042,7 +10330,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -9052,8 +10340,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9174,7 +10462,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9184,8 +10472,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9246,7 +10534,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -9256,8 +10544,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9544,7 +10832,7 @@ piece26:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -9554,8 +10842,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -9650,7 +10938,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9660,8 +10948,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9721,8 +11009,8 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9735,7 +11023,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -9768,7 +11056,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -9801,7 +11089,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -9834,7 +11122,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -9903,8 +11191,8 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -9950,7 +11238,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -9960,8 +11248,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10023,8 +11311,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10083,8 +11371,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10151,8 +11439,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10175,12 +11463,12 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -10235,19 +11523,19 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10322,19 +11610,19 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10474,19 +11762,19 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10616,19 +11904,19 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10698,19 +11986,19 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11090,19 +12378,19 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11199,19 +12487,19 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11271,11 +12559,11 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11288,7 +12576,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -11326,7 +12614,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -11364,7 +12652,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -11402,7 +12690,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -11474,11 +12762,11 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11533,19 +12821,19 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11612,11 +12900,11 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11687,11 +12975,11 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11770,11 +13058,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11797,12 +13085,12 @@ TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -11862,19 +13150,19 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11947,19 +13235,19 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12104,19 +13392,19 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12248,19 +13536,19 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12332,19 +13620,19 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12726,19 +14014,19 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12843,19 +14131,19 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12919,11 +14207,11 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12936,7 +14224,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -12974,7 +14262,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -13012,7 +14300,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -13050,7 +14338,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -13126,11 +14414,11 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13187,19 +14475,19 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13266,11 +14554,11 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13333,11 +14621,11 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13408,11 +14696,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13434,7 +14722,7 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Y15
 	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y13
 	VBROADCASTSS most+36(FP), Y12
@@ -13488,7 +14776,7 @@ grouploop:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -13498,9 +14786,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13568,7 +14856,7 @@ groupmeet3:
 	VFMADD231PS  Y10, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -13578,9 +14866,9 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13716,7 +15004,7 @@ piece5:
 grouptailnarrow:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y3, Y1, Y2
 	VPCMPEQW     Y0, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -13726,9 +15014,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13849,7 +15137,7 @@ short2loop:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -13859,9 +15147,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -13924,7 +15212,7 @@ laneloop:
 	VFMADD231PS  Y2, Y0, Y5
 	VCVTPS2DQ    Y5, Y5
 	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y4, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -13934,9 +15222,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -14225,7 +15513,7 @@ piece25:
 lanetailnarrow:
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y5, Y3, Y1
 	VPCMPEQW     Y0, Y1, Y1
 	VPMOVMSKB    Y1, AX
@@ -14235,9 +15523,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -14332,7 +15620,7 @@ groupstream:
 	VFMADD231PS  Y9, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -14342,9 +15630,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14406,9 +15694,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14423,7 +15711,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -14456,7 +15744,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -14489,7 +15777,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -14522,7 +15810,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -14591,9 +15879,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14641,7 +15929,7 @@ short2stream:
 	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y2, Y1, Y3
 	VPCMPEQW     Y0, Y3, Y3
 	VPMOVMSKB    Y3, AX
@@ -14651,9 +15939,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14717,9 +16005,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14780,9 +16068,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14851,9 +16139,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14878,12 +16166,12 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VPACKSSDW    Y0, Y0, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y14
 	MOVQ         groups+48(FP), R10
@@ -14938,20 +16226,20 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15028,20 +16316,20 @@ groupmeet3:
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y3, Y1, Y1
 	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPMINSW      Y4, Y2, Y2
 	VPCMPEQW     Y3, Y2, Y2
 	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15183,20 +16471,20 @@ grouptailnarrow:
 	VPADDSW      Y11, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15326,20 +16614,20 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15411,20 +16699,20 @@ laneloop:
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSDW    Y7, Y5, Y5
 	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y6, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y5, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -15806,20 +17094,20 @@ lanetailnarrow:
 	VPACKSSDW    Y10, Y8, Y8
 	VPACKSSDW    Y9, Y7, Y7
 	VPADDSW      Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPMINSW      Y8, Y4, Y4
 	VPCMPEQW     Y0, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y7, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -15916,20 +17204,20 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y11, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15991,12 +17279,12 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16011,7 +17299,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -16049,7 +17337,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -16087,7 +17375,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -16125,7 +17413,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
+	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -16197,12 +17485,12 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16259,20 +17547,20 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16341,12 +17629,12 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16419,12 +17707,12 @@ lanerare:
 	VCVTPS2DQ    Y5, Y5
 	VANDPS       Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16505,12 +17793,12 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16535,12 +17823,12 @@ TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Y15
 	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	VPACKSSWB    Y14, Y14, Y1
 	VPERMD       Y1, Y0, Y13
 	VBROADCASTSS most+44(FP), Y12
 	VPACKSSDW    Y12, Y12, Y0
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y1, Y11
 	MOVQ         groups+48(FP), R10
@@ -16600,20 +17888,20 @@ grouploop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16688,20 +17976,20 @@ groupmeet3:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16848,20 +18136,20 @@ grouptailnarrow:
 	VPADDSW      Y14, Y1, Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16993,20 +18281,20 @@ short2loop:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17080,20 +18368,20 @@ laneloop:
 	VCVTPS2DQ    Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17477,20 +18765,20 @@ lanetailnarrow:
 	VPADDSW      Y14, Y3, Y0
 	VPACKSSDW    Y6, Y5, Y5
 	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPMINSW      Y5, Y3, Y3
 	VPCMPEQW     Y2, Y3, Y3
 	VPMOVMSKB    Y3, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17595,20 +18883,20 @@ groupstream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17674,12 +18962,12 @@ grouprare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17694,7 +18982,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -17732,7 +19020,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -17770,7 +19058,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -17808,7 +19096,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -17884,12 +19172,12 @@ grouptailrare:
 grouptailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17948,20 +19236,20 @@ short2stream:
 	VCVTPS2DQ    Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPMINSW      Y3, Y1, Y1
 	VPCMPEQW     Y4, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18030,12 +19318,12 @@ short2rare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18100,12 +19388,12 @@ lanerare:
 	VCVTPS2DQ    Y6, Y6
 	VANDPS       Y6, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
-	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18178,12 +19466,12 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18193,26 +19481,28 @@ lanetailrarenarrow:
 	VMOVQ        X4, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000004
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000005
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000006
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
-DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x80008000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000004
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000006
-DATA constantsAVX2<>+64(SB)/4, $0x00000007
-DATA constantsAVX2<>+68(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+72(SB)/4, $0x10011001
-DATA constantsAVX2<>+76(SB)/4, $0x03030303
-DATA constantsAVX2<>+80(SB)/4, $0x04010401
-DATA constantsAVX2<>+84(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88
+DATA constantsAVX2<>+0(SB)/4, $0x80008000
+DATA constantsAVX2<>+4(SB)/4, $0x00000000
+DATA constantsAVX2<>+8(SB)/4, $0x00000004
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x00000005
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
+DATA constantsAVX2<>+28(SB)/4, $0x00000003
+DATA constantsAVX2<>+32(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0xffffff80
+DATA constantsAVX2<>+40(SB)/4, $0x0000007f
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000006
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+80(SB)/4, $0x10011001
+DATA constantsAVX2<>+84(SB)/4, $0x03030303
+DATA constantsAVX2<>+88(SB)/4, $0x04010401
+DATA constantsAVX2<>+92(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

@@ -4,6 +4,1269 @@
 
 #include "textflag.h"
 
+// func QuantizeWholeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeWholeInt8AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 0x80008000, Z14 table
+	// per group: Z13 scale, Z12 recip
+	// vector registers in use at once: 13
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z12
+	SUBQ         R9, R8
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VMOVUPS      (SI), Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z11
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z10
+
+groupahead:
+	VMOVUPS      256(SI), Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      384(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      448(SI), Z0
+	VMULPS       Z12, Z0, Z3
+	VFNMADD231PS Z13, Z3, Z0
+	VFMADD231PS  Z12, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z10, Z11, Z0
+	VPCMPEQW     Z15, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z10, Z11, Z0
+	VPERMD       Z0, Z14, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z11
+	VMOVAPS      Z2, Z10
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z12, Z0, Z3
+	VFNMADD231PS Z13, Z3, Z0
+	VFMADD231PS  Z12, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z15, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (DX), Z12
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Z0
+	VMULPS       Z13, Z0, Z1
+	VFNMADD231PS Z12, Z1, Z0
+	VFMADD231PS  Z13, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z13, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z13, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z13, Z0, Z2
+	VFNMADD231PS Z12, Z2, Z0
+	VFMADD231PS  Z13, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z13, Z0, Z3
+	VFNMADD231PS Z12, Z3, Z0
+	VFMADD231PS  Z13, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z15, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z12
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z0
+	VMULPS       Z12, Z0, Z3
+	VFNMADD231PS Z13, Z3, Z0
+	VFMADD231PS  Z12, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMULPS       Z12, Z0, Z4
+	VFNMADD231PS Z13, Z4, Z0
+	VFMADD231PS  Z12, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VMOVDQU8  Z1, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+48(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z11
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z10
+
+short2ahead:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z10, Z11, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z10, Z11, Z0
+	VPERMD            Z0, Z14, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z2, Z10
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z13
+	VBROADCASTSS      4(DX), Z12
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VMOVUPS           Z1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+48(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z9
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z8
+
+short4ahead:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z8, Z9, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z8, Z9, Z0
+	VPERMD            Z0, Z14, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z13
+	VBROADCASTSS      4(DX), Z12
+	VBROADCASTSS      8(DX), Z11
+	VBROADCASTSS      12(DX), Z10
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VMOVUPS           Z1, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z4, Z4
+	VPMINSW      Z4, Z3, Z0
+	VPCMPEQW     Z15, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z4, Z3, Z3
+	VPERMD       Z3, Z14, Z3
+	VMOVUPS      Z3, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z0
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z0
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSDW Z6, Z5, Z5
+	VPMINSW   Z5, Z3, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z5, Z3, Z3
+	VPERMD    Z3, Z14, Z3
+	VMOVDQU8  Z3, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z12, Z0, Z1
+	VFNMADD231PS Z13, Z1, Z0
+	VFMADD231PS  Z12, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z12, Z0, Z2
+	VFNMADD231PS Z13, Z2, Z0
+	VFMADD231PS  Z12, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z12, Z0, Z3
+	VFNMADD231PS Z13, Z3, Z0
+	VFMADD231PS  Z12, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z15, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z13
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (DX), Z12
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z13
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (DX), Z12
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z13
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (DX), Z12
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K6
+	VBROADCASTSS 4(BX), K6, Z13
+	VBROADCASTSS 4(DX), K6, Z12
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z7
+	VMAXPS       Z7, Z2, Z7
+	VMINPS       Z7, Z4, Z7
+	VADDPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z7, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z13
+	VBROADCASTSS      4(DX), Z12
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z13
+	VBROADCASTSS      4(DX), Z12
+	VBROADCASTSS      8(DX), Z11
+	VBROADCASTSS      12(DX), Z10
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z13, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(SI), K6, Z0
+	VMOVUPS.Z    64(DX), K6, Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	CMPQ         R8, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(SI), K6, Z0
+	VMOVUPS.Z    128(DX), K6, Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	CMPQ         R8, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(SI), K6, Z0
+	VMOVUPS.Z    192(DX), K6, Z7
+	VDIVPS       Z7, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z7
+	VMAXPS       Z7, Z2, Z7
+	VMINPS       Z7, Z4, Z7
+	VADDPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z7, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
 // func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-64
@@ -17,14 +1280,14 @@ TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1303,14 +2566,14 @@ TEXT ·QuantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -2724,14 +3987,14 @@ TEXT ·QuantizeMinvalInt8AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+0(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
 	VPACKSSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+64(SB), Z9
+	VBROADCASTSS constantsAVX512<>+0(SB), Z9
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -4154,14 +5417,14 @@ TEXT ·QuantizeUint8AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5440,14 +6703,14 @@ TEXT ·QuantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -6861,14 +8124,14 @@ TEXT ·QuantizeMinvalUint8AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+0(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
 	VPACKUSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+64(SB), Z9
+	VBROADCASTSS constantsAVX512<>+0(SB), Z9
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -8291,16 +9554,16 @@ TEXT ·QuantizePacked4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
-	VBROADCASTSS constantsAVX512<>+68(SB), Z9
-	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	VBROADCASTSS constantsAVX512<>+76(SB), Z9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9662,16 +10925,16 @@ TEXT ·QuantizeZeroPointPacked4AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
-	VBROADCASTSS constantsAVX512<>+68(SB), Z9
-	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	VBROADCASTSS constantsAVX512<>+76(SB), Z9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z8
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -11168,16 +12431,16 @@ TEXT ·QuantizeMinvalPacked4AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+0(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
 	VPACKSSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+64(SB), Z9
-	VBROADCASTSS constantsAVX512<>+68(SB), Z8
-	VBROADCASTSS constantsAVX512<>+72(SB), Z7
+	VBROADCASTSS constantsAVX512<>+0(SB), Z9
+	VBROADCASTSS constantsAVX512<>+76(SB), Z8
+	VBROADCASTSS constantsAVX512<>+80(SB), Z7
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -12683,17 +13946,17 @@ TEXT ·QuantizePacked2AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	VBROADCASTSS constantsAVX512<>+84(SB), Z7
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	VBROADCASTSS constantsAVX512<>+84(SB), Z9
+	VBROADCASTSS constantsAVX512<>+88(SB), Z8
+	VBROADCASTSS constantsAVX512<>+92(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -14074,17 +15337,17 @@ TEXT ·QuantizeZeroPointPacked2AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+0(SB), Z14
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+64(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	VBROADCASTSS constantsAVX512<>+84(SB), Z7
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	VBROADCASTSS constantsAVX512<>+84(SB), Z9
+	VBROADCASTSS constantsAVX512<>+88(SB), Z8
+	VBROADCASTSS constantsAVX512<>+92(SB), Z7
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -15600,17 +16863,17 @@ TEXT ·QuantizeMinvalPacked2AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+0(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
 	VPACKSSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+64(SB), Z9
-	VBROADCASTSS constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z7
-	VBROADCASTSS constantsAVX512<>+84(SB), Z6
+	VBROADCASTSS constantsAVX512<>+0(SB), Z9
+	VBROADCASTSS constantsAVX512<>+84(SB), Z8
+	VBROADCASTSS constantsAVX512<>+88(SB), Z7
+	VBROADCASTSS constantsAVX512<>+92(SB), Z6
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -17122,26 +18385,28 @@ lanetailrarenarrow:
 	VMOVDQU8   X0, K6, (DI)
 	JMP        lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x00000000
-DATA constantsAVX512<>+4(SB)/4, $0x00000004
-DATA constantsAVX512<>+8(SB)/4, $0x00000008
-DATA constantsAVX512<>+12(SB)/4, $0x0000000c
-DATA constantsAVX512<>+16(SB)/4, $0x00000001
-DATA constantsAVX512<>+20(SB)/4, $0x00000005
-DATA constantsAVX512<>+24(SB)/4, $0x00000009
-DATA constantsAVX512<>+28(SB)/4, $0x0000000d
-DATA constantsAVX512<>+32(SB)/4, $0x00000002
-DATA constantsAVX512<>+36(SB)/4, $0x00000006
-DATA constantsAVX512<>+40(SB)/4, $0x0000000a
-DATA constantsAVX512<>+44(SB)/4, $0x0000000e
-DATA constantsAVX512<>+48(SB)/4, $0x00000003
-DATA constantsAVX512<>+52(SB)/4, $0x00000007
-DATA constantsAVX512<>+56(SB)/4, $0x0000000b
-DATA constantsAVX512<>+60(SB)/4, $0x0000000f
-DATA constantsAVX512<>+64(SB)/4, $0x80008000
-DATA constantsAVX512<>+68(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+72(SB)/4, $0x10011001
-DATA constantsAVX512<>+76(SB)/4, $0x03030303
-DATA constantsAVX512<>+80(SB)/4, $0x04010401
-DATA constantsAVX512<>+84(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $88
+DATA constantsAVX512<>+0(SB)/4, $0x80008000
+DATA constantsAVX512<>+4(SB)/4, $0x00000000
+DATA constantsAVX512<>+8(SB)/4, $0x00000004
+DATA constantsAVX512<>+12(SB)/4, $0x00000008
+DATA constantsAVX512<>+16(SB)/4, $0x0000000c
+DATA constantsAVX512<>+20(SB)/4, $0x00000001
+DATA constantsAVX512<>+24(SB)/4, $0x00000005
+DATA constantsAVX512<>+28(SB)/4, $0x00000009
+DATA constantsAVX512<>+32(SB)/4, $0x0000000d
+DATA constantsAVX512<>+36(SB)/4, $0x00000002
+DATA constantsAVX512<>+40(SB)/4, $0x00000006
+DATA constantsAVX512<>+44(SB)/4, $0x0000000a
+DATA constantsAVX512<>+48(SB)/4, $0x0000000e
+DATA constantsAVX512<>+52(SB)/4, $0x00000003
+DATA constantsAVX512<>+56(SB)/4, $0x00000007
+DATA constantsAVX512<>+60(SB)/4, $0x0000000b
+DATA constantsAVX512<>+64(SB)/4, $0x0000000f
+DATA constantsAVX512<>+68(SB)/4, $0xffffff80
+DATA constantsAVX512<>+72(SB)/4, $0x0000007f
+DATA constantsAVX512<>+76(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+80(SB)/4, $0x10011001
+DATA constantsAVX512<>+84(SB)/4, $0x03030303
+DATA constantsAVX512<>+88(SB)/4, $0x04010401
+DATA constantsAVX512<>+92(SB)/4, $0x00100001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96

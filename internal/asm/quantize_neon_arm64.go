@@ -4,6 +4,14 @@
 
 package asm
 
+// QuantizeWholeInt8NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+
 // QuantizeInt8NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;

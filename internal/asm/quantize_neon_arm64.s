@@ -4,6 +4,853 @@
 
 #include "textflag.h"
 
+// func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeWholeInt8NEON(SB), NOSPLIT, $216-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: nothing
+	// per group: V15 scale, V14 recip
+	// vector registers in use at once: 10
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD groups+32(FP), R5
+	MOVD length+40(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V14.S4]
+	SUB R5, R4, R4
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VFMLS V15.S4, V1.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	VFMLS V15.S4, V3.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	FMOVQ 32(R1), F2
+	WORD $0x6e2edc44 // fmul v4.4s, v2.4s, v14.4s
+	VFMLS V15.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVQ 48(R1), F5
+	WORD $0x6e2edca6 // fmul v6.4s, v5.4s, v14.4s
+	VFMLS V15.S4, V6.S4, V5.S4
+	VFMLA V14.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	FMOVQ F0, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V15.S4]
+	VLD1R (R2), [V14.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	VFMLS V14.S4, V1.S4, V0.S4
+	VFMLA V15.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F2
+	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
+	VFMLS V14.S4, V3.S4, V2.S4
+	VFMLA V15.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e2fdc44 // fmul v4.4s, v2.4s, v15.4s
+	VFMLS V14.S4, V4.S4, V2.S4
+	VFMLA V15.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F5
+	WORD $0x6e2fdca6 // fmul v6.4s, v5.4s, v15.4s
+	VFMLS V14.S4, V6.S4, V5.S4
+	VFMLA V15.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V15.S4]
+	VLD1R (R3), [V14.S4]
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VFMLS V15.S4, V1.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	VFMLS V15.S4, V3.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	FMOVQ 64(RSP), F4
+	WORD $0x6e2edc85 // fmul v5.4s, v4.4s, v14.4s
+	VFMLS V15.S4, V5.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	FMOVQ 80(RSP), F6
+	WORD $0x6e2edcc7 // fmul v7.4s, v6.4s, v14.4s
+	VFMLS V15.S4, V7.S4, V6.S4
+	VFMLA V14.S4, V6.S4, V7.S4
+	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouptailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	FMOVQ F0, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R4, R0, R0
+	ADD R4<<2, R1, R1
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	FMOVQ (R3), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R1), F1
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F4
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVQ 48(R1), F2
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R3), F7
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R3, R16
+	ADD $160, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F1
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F4
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V4.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	FMOVQ 80(RSP), F4
+	FMOVQ 144(RSP), F6
+	FMOVQ 208(RSP), F8
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	VFMLS V6.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V9.S4
+	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanetailrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	FMOVQ F0, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	MOVD $4294967168, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 16(R1), F1
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R1), F1
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 48(R1), F5
+	WORD $0x6e2ffca5 // fdiv v5.4s, v5.4s, v15.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V15.B16, V31.B16, V1.B16
+	VMOV V1.B16, V15.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V14.B16, V31.B16, V1.B16
+	VMOV V1.B16, V14.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V15.S4]
+	VLD1R (R2), [V14.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V15.B16, V31.B16, V3.B16
+	VMOV V3.B16, V15.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V31.B16, V3.B16
+	VMOV V3.B16, V14.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V15.S4]
+	VLD1R (R2), [V14.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V15.B16, V31.B16, V4.B16
+	VMOV V4.B16, V15.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V14.B16, V31.B16, V4.B16
+	VMOV V4.B16, V14.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V15.S4]
+	VLD1R (R2), [V14.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V6.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V15.B16, V31.B16, V6.B16
+	VMOV V6.B16, V15.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V5.B16, V6.B16
+	VBSL V14.B16, V31.B16, V6.B16
+	VMOV V6.B16, V14.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	MOVD $4294967168, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F1
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVQ 64(RSP), F5
+	WORD $0x6e2ffca5 // fdiv v5.4s, v5.4s, v15.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F6
+	WORD $0x6e2ffcc6 // fdiv v6.4s, v6.4s, v15.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+grouptailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
+lanerare:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	MOVD $4294967168, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R1), F1
+	FMOVQ 32(R2), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 48(R1), F5
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	MOVD $4294967168, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F1
+	FMOVQ 112(RSP), F5
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVQ 64(RSP), F5
+	FMOVQ 128(RSP), F6
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F6
+	FMOVQ 144(RSP), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+lanetailrarenarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
+	FMOVQ F0, 16(RSP)
+	B lanetailback
+
 // func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
