@@ -105,7 +105,11 @@ func testOwn[T kernels.Float](t *testing.T, r *rand.Rand) {
 	requireSame(t, what, wantValues.Data, values.Data)
 	assert.Equal(t, wantMask, mask, what)
 	requireCodes(t, what, s.DType, wantCodes.Data, codes.Data)
-	assert.Equal(t, wantPacked.Data, packed.Data, what)
+	if s.DType.Bits() < 8 {
+		assert.Equal(t, wantPacked.Data, packed.Data, what)
+	} else {
+		requireCodes(t, what, s.DType, wantPacked.Data, packed.Data)
+	}
 	assert.Len(t, state, len(wantState)+2, "a calculator of one's own keeps running ranges")
 }
 
