@@ -202,10 +202,3 @@ func elements[T kernels.Float](a *arena, n int) []T {
 }
 
 func size[T any](s []T) int { return len(s) * int(unsafe.Sizeof(*new(T))) }
-
-// must panics: the table is wrong.
-func must(err error) {
-	if err != nil {
-		panic("bench: " + err.Error())
-	}
-}

@@ -48,7 +48,11 @@ func streamingTo(impl isa, n, read int, dst unsafe.Pointer, bits int, mask Mask)
 		return streaming{}
 	}
 	unit := min(8*cacheLine/bits, cacheLine)
-	s := streaming{unit, untilLine(dst, unit*bits/8) * 8 / bits, nearest}
+	until := 8 * untilLine(dst, unit*bits/8)
+	if until%bits != 0 { // elements that lie across lines, as those of a file's bytes may
+		return streaming{}
+	}
+	s := streaming{unit, until / bits, nearest}
 	switch mask.kind {
 	case byteMask:
 		flags := untilLine(unsafe.Pointer(&mask.data[0]), cacheLine)

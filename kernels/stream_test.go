@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/bf16"
 )
 
 // streamAll has all calls that can write past the caches, and align groups of so many elements.
@@ -92,6 +94,32 @@ func TestStreamedPieces(t *testing.T) {
 		require.Equal(t, s.to.unit > 0, s.ahead&fence > 0, "%+v", s)
 	}
 	assert.Greater(t, streamed, 1000)
+}
+
+// TestStreamingAcrossLines shows that results whose elements no cache line begins
+// with go the ordinary way: stores past the caches must be aligned.
+func TestStreamingAcrossLines(t *testing.T) {
+	implementations := assembled(t)
+	streamAll(t, 65)
+	const n = 1000
+	src, memory := make([]float32, n), make([]byte, 4*n+8)
+	codes, want := make([]bf16.BFloat16, n), make([]float32, n)
+	for i := range src {
+		src[i] = float32(i) / 8
+		codes[i] = bf16.FromFloat32(src[i])
+		want[i] = codes[i].Float32()
+	}
+	for _, name := range implementations {
+		require.NoError(t, Use(name))
+		for off := range 4 {
+			dst := unsafe.Slice((*float32)(unsafe.Pointer(&memory[off])), n)
+			DecodeBFloat16(dst, codes)
+			require.Equal(t, want, dst, "%s, %d", name, off)
+			half := unsafe.Slice((*bf16.BFloat16)(unsafe.Pointer(&memory[off])), n)
+			EncodeBFloat16(half, src)
+			require.Equal(t, codes, half, "%s, %d", name, off)
+		}
+	}
 }
 
 // TestSetStreaming shows from where on calls stream.

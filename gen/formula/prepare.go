@@ -29,7 +29,3 @@ func reciprocal(k *ir.Kernel, s *ir.Node) *ir.Node {
 	least, most := k.Const(leastSafeScale), k.Const(mostSafeScale)
 	return s.Max(least).Min(most).Eq(s).Select(k.Const(1).Div(s), k.Const(float32(math.NaN())))
 }
-
-func negate(k *ir.Kernel, x *ir.Node) *ir.Node {
-	return x.As(ir.I32).Xor(k.Int(-1 << 31)).As(ir.F32)
-}

@@ -60,9 +60,6 @@ func (m *Machine) Regs(c plan.Class) []int {
 	return out
 }
 
-// MaskClass is whole lanes of ones or zeros.
-func (m *Machine) MaskClass() plan.Class { return plan.Vec }
-
 // GPRs are R0 to R15.
 func (m *Machine) GPRs() []plan.GPR {
 	out := make([]plan.GPR, 16)

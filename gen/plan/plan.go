@@ -65,7 +65,6 @@ type Machine interface {
 	Name() string         // suffix of function names
 	Width() int           // float32 per vector register
 	Regs(c Class) []int   // allocatable registers
-	MaskClass() Class     // where values of type ir.Mask live
 	GPRs() []GPR          // for pointers and counts, in order of use
 	Staged(m ir.Mem) bool // a tail of such a stream goes through the stack frame
 	FoldWays() int        // accumulators per fold, at most 4
@@ -349,13 +348,6 @@ func (p *planner) want(set map[int]bool, n *ir.Node) {
 
 // hasRare reports whether the kernel has a rare way.
 func (p *planner) hasRare() bool { return len(p.wanted[true]) > 0 }
-
-func (p *planner) classOf(n *ir.Node) Class {
-	if n.Type == ir.Mask {
-		return p.m.MaskClass()
-	}
-	return Vec
-}
 
 // operands are a node's arguments and the target's hidden constants.
 func (p *planner) operands(n *ir.Node) []*ir.Node {
