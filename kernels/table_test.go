@@ -565,12 +565,17 @@ func groupsOfKinds[T Float](r *source, x []T, g Grid) {
 	}
 }
 
-// ranges32 makes ranges of elements, most of them around zero.
+// ranges32 makes ranges of elements, most of them around zero; some no T has.
 func ranges32[T Float](r *source, low, high []float32) {
 	for i := range low {
 		var pair [2]T
 		groupsOfKinds(r, pair[:], Grid{1, 1, 2})
 		a, b := value(pair[0]), value(pair[1])
+		if r.IntN(4) == 0 { // of a tensor of another type
+			var wide [2]float32
+			groupsOfKinds(r, wide[:], Grid{1, 1, 2})
+			a, b = wide[0], wide[1]
+		}
 		low[i], high[i] = min(a, b), max(a, b)
 		if r.IntN(2) == 0 {
 			low[i], high[i] = min(low[i], 0), max(high[i], 0)

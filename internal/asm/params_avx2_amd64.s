@@ -1662,7 +1662,7 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·ParamsScaleF16AVX2(SB), $384-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x38800000, Y11 0x6800000, Y10 0x7f800000, Y9 0x80000000, Y8 0x77800000, Y7 0x7800000, Y6 0x34000000, Y5 0x17800000, Y4 0x71800000, Y3 0x7fc00000
+	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x71800000, Y11 0x38800000, Y10 0x6800000, Y9 0x7f800000, Y8 0x80000000, Y7 0x77800000, Y6 0x7800000, Y5 0x34000000, Y4 0x17800000, Y3 0x7fc00000
 	// loaded at each use: 0x7fffffff
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), DI
@@ -1671,15 +1671,15 @@ TEXT ·ParamsScaleF16AVX2(SB), $384-40
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS constantsAVX2<>+32(SB), Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8
-	VBROADCASTSS constantsAVX2<>+40(SB), Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+28(SB), Y9
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8
+	VBROADCASTSS constantsAVX2<>+36(SB), Y7
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+32
@@ -1695,19 +1695,20 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (DI)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1721,19 +1722,20 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 32(DI)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1747,19 +1749,20 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 64(DI)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1773,19 +1776,20 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 96(DI)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1893,19 +1897,20 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (SP)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1921,19 +1926,20 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 32(SP)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1949,19 +1955,20 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 64(SP)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -1977,19 +1984,20 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VPAND        Y10, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y1
+	VMINPS       Y0, Y12, Y0
+	VPAND        Y9, Y0, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
-	VPAND        Y9, Y2, Y2
+	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y0
 	VMULPS       Y7, Y0, Y0
-	VMAXPS       Y0, Y6, Y0
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
 	VMOVUPS      Y0, 96(SP)
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
+	VMAXPS       Y0, Y4, Y1
+	VMINPS       Y1, Y12, Y1
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y3, Y1
@@ -2138,7 +2146,7 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x80000000, Y11 0x77800000, Y10 0x7800000, Y9 0x34000000, Y8 0x17800000, Y7 0x71800000, Y6 0x7fc00000, Y5 0x0
+	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x71800000, Y11 0x80000000, Y10 0x77800000, Y9 0x7800000, Y8 0x34000000, Y7 0x17800000, Y6 0x7fc00000, Y5 0x0
 	// loaded at each use: middle, 0x7fffffff, 0x38800000, 0x6800000, 0x7f800000
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), DI
@@ -2149,12 +2157,12 @@ TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12
-	VBROADCASTSS constantsAVX2<>+36(SB), Y11
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y7
 	VBROADCASTSS constantsAVX2<>+16(SB), Y6
 	VXORPS       Y5, Y5, Y5
 	MOVQ         n+48(FP), R9
@@ -2171,6 +2179,7 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2179,14 +2188,14 @@ laneloop:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, (DI)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2204,6 +2213,7 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2212,14 +2222,14 @@ laneloop:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 32(DI)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2237,6 +2247,7 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2245,14 +2256,14 @@ laneloop:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 64(DI)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2270,6 +2281,7 @@ laneloop:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2278,14 +2290,14 @@ laneloop:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 96(DI)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2399,6 +2411,7 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2407,14 +2420,14 @@ piece5:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2434,6 +2447,7 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2442,14 +2456,14 @@ piece5:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2469,6 +2483,7 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2477,14 +2492,14 @@ piece5:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2504,6 +2519,7 @@ piece5:
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y2, Y1
+	VMINPS       Y1, Y12, Y1
 	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VBROADCASTSS constantsAVX2<>+20(SB), Y4
@@ -2512,14 +2528,14 @@ piece5:
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
-	VPAND        Y12, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       Y1, Y8, Y1
 	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y8, Y2
-	VMINPS       Y2, Y7, Y2
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y12, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y14, Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
@@ -2806,8 +2822,8 @@ laneend:
 // Requires: AVX, AVX2, FMA3
 TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Y15 least, Y14 0x0, Y13 0x7fffffff, Y12 0x38800000, Y11 0x6800000, Y10 0x7f800000, Y9 0x80000000, Y8 0x77800000, Y7 0x7800000, Y6 0x3f800000, Y5 Div
-	// loaded at each use: steps, greatest, 0x34000000, 0x17800000, 0x71800000, 0x7fc00000
+	// per call: Y15 0x0, Y14 0x7fffffff, Y13 0x71800000, Y12 0x38800000, Y11 0x6800000, Y10 0x7f800000, Y9 0x80000000, Y8 0x77800000, Y7 0x7800000, Y6 0x3f800000, Y5 Div
+	// loaded at each use: steps, least, greatest, 0x34000000, 0x17800000, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -2815,9 +2831,9 @@ TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 	MOVQ         minval+24(FP), BX
 	MOVQ         min+32(FP), R8
 	MOVQ         max+40(FP), R9
-	VBROADCASTSS least+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+44(SB), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12
 	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	VBROADCASTSS constantsAVX2<>+28(SB), Y10
@@ -2833,11 +2849,12 @@ TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 
 laneloop:
 	VMOVUPS      (R8), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      (R9), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2853,7 +2870,8 @@ laneloop:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -2868,15 +2886,15 @@ laneloop:
 	VMOVUPS      Y1, (DI)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, (SI)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2887,7 +2905,8 @@ laneloop:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2897,32 +2916,36 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, (DX)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (DX)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, (BX)
 	VMOVUPS      32(R8), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      32(R9), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2938,7 +2961,8 @@ laneloop:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -2953,15 +2977,15 @@ laneloop:
 	VMOVUPS      Y1, 32(DI)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 32(SI)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2972,7 +2996,8 @@ laneloop:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -2982,32 +3007,36 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(DX)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 32(BX)
 	VMOVUPS      64(R8), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      64(R9), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3023,7 +3052,8 @@ laneloop:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3038,15 +3068,15 @@ laneloop:
 	VMOVUPS      Y1, 64(DI)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 64(SI)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3057,7 +3087,8 @@ laneloop:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3067,32 +3098,36 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 64(DX)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(DX)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 64(BX)
 	VMOVUPS      96(R8), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      96(R9), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3108,7 +3143,8 @@ laneloop:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3123,15 +3159,15 @@ laneloop:
 	VMOVUPS      Y1, 96(DI)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 96(SI)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3142,7 +3178,8 @@ laneloop:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3152,25 +3189,28 @@ laneloop:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 96(DX)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 96(DX)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
@@ -3354,11 +3394,12 @@ piece9:
 
 piece10:
 	VMOVUPS      512(SP), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      640(SP), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3374,7 +3415,8 @@ piece10:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3389,15 +3431,15 @@ piece10:
 	VMOVUPS      Y1, (SP)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 128(SP)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3408,7 +3450,8 @@ piece10:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3418,34 +3461,38 @@ piece10:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 256(SP)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 384(SP)
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      672(SP), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3461,7 +3508,8 @@ piece10:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3476,15 +3524,15 @@ piece10:
 	VMOVUPS      Y1, 32(SP)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 160(SP)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3495,7 +3543,8 @@ piece10:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3505,34 +3554,38 @@ piece10:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 288(SP)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 416(SP)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      704(SP), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3548,7 +3601,8 @@ piece10:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3563,15 +3617,15 @@ piece10:
 	VMOVUPS      Y1, 64(SP)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 192(SP)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3582,7 +3636,8 @@ piece10:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3592,34 +3647,38 @@ piece10:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 320(SP)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 448(SP)
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
-	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y15, Y0
 	VMOVUPS      736(SP), Y1
-	VMAXPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y15, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3635,7 +3694,8 @@ piece10:
 	VFMADD231PS  Y5, Y3, Y1
 	VCMPPS       $0x07, Y1, Y1, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y13, Y3, Y1
+	VPAND        Y14, Y3, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y2
 	VPMAXUD      Y12, Y2, Y2
 	VPADDD       Y11, Y2, Y2
@@ -3650,15 +3710,15 @@ piece10:
 	VMOVUPS      Y1, 96(SP)
 	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VMAXPS       Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       Y2, Y13, Y2
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VDIVPS       Y1, Y6, Y3
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VMOVUPS      Y2, 224(SP)
 	VDIVPS       Y1, Y0, Y1
-	VPAND        Y13, Y1, Y2
+	VPAND        Y14, Y1, Y2
+	VMINPS       Y2, Y13, Y2
 	VPAND        Y10, Y2, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3669,7 +3729,8 @@ piece10:
 	VMULPS       Y8, Y2, Y2
 	VMULPS       Y7, Y2, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y13, Y2, Y1
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
 	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
@@ -3679,25 +3740,28 @@ piece10:
 	VPOR         Y2, Y1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y1, Y1
-	VSUBPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPAND        Y10, Y2, Y3
+	VBROADCASTSS least+52(FP), Y2
+	VSUBPS       Y1, Y2, Y2
+	VPAND        Y14, Y2, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y10, Y1, Y3
 	VPMAXUD      Y12, Y3, Y3
 	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y2, Y1, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VANDPS       Y2, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VADDPS       Y14, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VBROADCASTSS least+52(FP), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 352(SP)
+	VADDPS       Y15, Y0, Y0
 	VMOVUPS      Y0, 480(SP)
 
 lanetailnarrow:

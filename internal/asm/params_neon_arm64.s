@@ -962,7 +962,7 @@ laneend:
 
 TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x7fffffff, V11 0x38800000, V10 0x6800000, V9 0x7f800000, V8 0x80000000, V7 0x77800000, V6 0x7800000, V5 0x34000000, V4 0x17800000, V3 0x71800000, V2 0x7fc00000
+	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x7fffffff, V11 0x71800000, V10 0x38800000, V9 0x6800000, V8 0x7f800000, V7 0x80000000, V6 0x77800000, V5 0x7800000, V4 0x34000000, V3 0x17800000, V2 0x7fc00000
 	// vector registers in use at once: 17
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -974,23 +974,23 @@ TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
 	MOVD $2147483647, R16
 	VDUP R16, V12.S4
-	MOVD $947912704, R16
-	VDUP R16, V11.S4
-	MOVD $109051904, R16
-	VDUP R16, V10.S4
-	MOVD $2139095040, R16
-	VDUP R16, V9.S4
-	MOVD $2147483648, R16
-	VDUP R16, V8.S4
-	MOVD $2004877312, R16
-	VDUP R16, V7.S4
-	MOVD $125829120, R16
-	VDUP R16, V6.S4
-	MOVD $872415232, R16
-	VDUP R16, V5.S4
-	MOVD $394264576, R16
-	VDUP R16, V4.S4
 	MOVD $1904214016, R16
+	VDUP R16, V11.S4
+	MOVD $947912704, R16
+	VDUP R16, V10.S4
+	MOVD $109051904, R16
+	VDUP R16, V9.S4
+	MOVD $2139095040, R16
+	VDUP R16, V8.S4
+	MOVD $2147483648, R16
+	VDUP R16, V7.S4
+	MOVD $2004877312, R16
+	VDUP R16, V6.S4
+	MOVD $125829120, R16
+	VDUP R16, V5.S4
+	MOVD $872415232, R16
+	VDUP R16, V4.S4
+	MOVD $394264576, R16
 	VDUP R16, V3.S4
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
@@ -1006,19 +1006,20 @@ laneloop:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, (R0)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1031,19 +1032,20 @@ laneloop:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 16(R0)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1056,19 +1058,20 @@ laneloop:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 32(R0)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1081,19 +1084,20 @@ laneloop:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 48(R0)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1139,19 +1143,20 @@ piece4:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 16(RSP)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1166,19 +1171,20 @@ piece4:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 32(RSP)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1193,19 +1199,20 @@ piece4:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 48(RSP)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1220,19 +1227,20 @@ piece4:
 	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V16.B16
 	VAND V12.B16, V16.B16, V0.B16
-	VAND V9.B16, V0.B16, V1.B16
-	VUMAX V11.S4, V1.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
+	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
+	VAND V8.B16, V0.B16, V1.B16
+	VUMAX V10.S4, V1.S4, V1.S4
+	VADD V9.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V8.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	FMOVQ F0, 64(RSP)
-	WORD $0x4e24f401 // fmax v1.4s, v0.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
 	VBSL V2.B16, V0.B16, V1.B16
@@ -1285,7 +1293,7 @@ laneend:
 
 TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x7fffffff, V10 0x38800000, V9 0x6800000, V8 0x7f800000, V7 0x80000000, V6 0x77800000, V5 0x7800000, V4 0x34000000, V3 0x17800000, V2 0x71800000, V1 0x7fc00000, V0 0x0
+	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x7fffffff, V10 0x71800000, V9 0x38800000, V8 0x6800000, V7 0x7f800000, V6 0x80000000, V5 0x77800000, V4 0x7800000, V3 0x34000000, V2 0x17800000, V1 0x7fc00000, V0 0x0
 	// vector registers in use at once: 20
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -1301,23 +1309,23 @@ TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-	MOVD $947912704, R16
-	VDUP R16, V10.S4
-	MOVD $109051904, R16
-	VDUP R16, V9.S4
-	MOVD $2139095040, R16
-	VDUP R16, V8.S4
-	MOVD $2147483648, R16
-	VDUP R16, V7.S4
-	MOVD $2004877312, R16
-	VDUP R16, V6.S4
-	MOVD $125829120, R16
-	VDUP R16, V5.S4
-	MOVD $872415232, R16
-	VDUP R16, V4.S4
-	MOVD $394264576, R16
-	VDUP R16, V3.S4
 	MOVD $1904214016, R16
+	VDUP R16, V10.S4
+	MOVD $947912704, R16
+	VDUP R16, V9.S4
+	MOVD $109051904, R16
+	VDUP R16, V8.S4
+	MOVD $2139095040, R16
+	VDUP R16, V7.S4
+	MOVD $2147483648, R16
+	VDUP R16, V6.S4
+	MOVD $2004877312, R16
+	VDUP R16, V5.S4
+	MOVD $125829120, R16
+	VDUP R16, V4.S4
+	MOVD $872415232, R16
+	VDUP R16, V3.S4
+	MOVD $394264576, R16
 	VDUP R16, V2.S4
 	MOVD $2143289344, R16
 	VDUP R16, V1.S4
@@ -1334,19 +1342,20 @@ laneloop:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, (R0)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1362,19 +1371,20 @@ laneloop:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 16(R0)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1390,19 +1400,20 @@ laneloop:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 32(R0)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1418,19 +1429,20 @@ laneloop:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 48(R0)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1481,19 +1493,20 @@ piece4:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 16(RSP)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1511,19 +1524,20 @@ piece4:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 32(RSP)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1541,19 +1555,20 @@ piece4:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 48(RSP)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1571,19 +1586,20 @@ piece4:
 	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
 	VBSL V16.B16, V17.B16, V18.B16
 	VAND V11.B16, V18.B16, V17.B16
-	VAND V8.B16, V17.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
+	VAND V7.B16, V17.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
 	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e24f631 // fmax v17.4s, v17.4s, v4.4s
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	FMOVQ F17, 64(RSP)
-	WORD $0x4e23f632 // fmax v18.4s, v17.4s, v3.4s
-	WORD $0x4ea2f652 // fmin v18.4s, v18.4s, v2.4s
+	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
 	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
 	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
 	VBSL V1.B16, V17.B16, V18.B16
@@ -1679,7 +1695,7 @@ laneend:
 
 TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x7fffffff, V10 0x38800000, V9 0x6800000, V8 0x7f800000, V7 0x80000000, V6 0x77800000, V5 0x7800000, V4 0x3f800000, V3 Div, V2 0x34000000, V1 0x17800000, V0 0x71800000, V16 0x7fc00000
+	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x7fffffff, V10 0x71800000, V9 0x38800000, V8 0x6800000, V7 0x7f800000, V6 0x80000000, V5 0x77800000, V4 0x7800000, V3 0x3f800000, V2 Div, V1 0x34000000, V0 0x17800000, V16 0x7fc00000
 	// vector registers in use at once: 21
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -1696,26 +1712,26 @@ TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-	MOVD $947912704, R16
-	VDUP R16, V10.S4
-	MOVD $109051904, R16
-	VDUP R16, V9.S4
-	MOVD $2139095040, R16
-	VDUP R16, V8.S4
-	MOVD $2147483648, R16
-	VDUP R16, V7.S4
-	MOVD $2004877312, R16
-	VDUP R16, V6.S4
-	MOVD $125829120, R16
-	VDUP R16, V5.S4
-	MOVD $1065353216, R16
-	VDUP R16, V4.S4
-	WORD $0x6e2ffc83 // fdiv v3.4s, v4.4s, v15.4s
-	MOVD $872415232, R16
-	VDUP R16, V2.S4
-	MOVD $394264576, R16
-	VDUP R16, V1.S4
 	MOVD $1904214016, R16
+	VDUP R16, V10.S4
+	MOVD $947912704, R16
+	VDUP R16, V9.S4
+	MOVD $109051904, R16
+	VDUP R16, V8.S4
+	MOVD $2139095040, R16
+	VDUP R16, V7.S4
+	MOVD $2147483648, R16
+	VDUP R16, V6.S4
+	MOVD $2004877312, R16
+	VDUP R16, V5.S4
+	MOVD $125829120, R16
+	VDUP R16, V4.S4
+	MOVD $1065353216, R16
+	VDUP R16, V3.S4
+	WORD $0x6e2ffc62 // fdiv v2.4s, v3.4s, v15.4s
+	MOVD $872415232, R16
+	VDUP R16, V1.S4
+	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	MOVD $2143289344, R16
 	VDUP R16, V16.S4
@@ -1729,72 +1745,77 @@ laneloop:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, (R0)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, (R1)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -1809,72 +1830,77 @@ laneloop:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 16(R0)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 16(R1)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -1889,72 +1915,77 @@ laneloop:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 32(R0)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 32(R1)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -1969,72 +2000,77 @@ laneloop:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 48(R0)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 48(R1)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -2110,72 +2146,77 @@ piece8:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 16(RSP)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 80(RSP)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -2192,72 +2233,77 @@ piece8:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 32(RSP)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 96(RSP)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -2274,72 +2320,77 @@ piece8:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 48(RSP)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 112(RSP)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
@@ -2356,72 +2407,77 @@ piece8:
 	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e23de72 // fmul v18.4s, v19.4s, v3.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
 	VMOV V19.B16, V20.B16
 	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V3.S4, V20.S4, V18.S4
+	VFMLA V2.S4, V20.S4, V18.S4
 	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
 	VBSL V19.B16, V18.B16, V20.B16
 	VAND V11.B16, V20.B16, V18.B16
-	VAND V8.B16, V18.B16, V19.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VADD V9.S4, V19.S4, V19.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V19.B16
+	VUMAX V9.S4, V19.S4, V19.S4
+	VADD V8.S4, V19.S4, V19.S4
 	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
 	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V7.B16, V20.B16, V20.B16
+	VAND V6.B16, V20.B16, V20.B16
 	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e22f652 // fmax v18.4s, v18.4s, v2.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
 	FMOVQ F18, 64(RSP)
-	WORD $0x4e21f653 // fmax v19.4s, v18.4s, v1.4s
-	WORD $0x4ea0f673 // fmin v19.4s, v19.4s, v0.4s
+	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
 	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc94 // fdiv v20.4s, v4.4s, v18.4s
+	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
 	VBSL V16.B16, V20.B16, V19.B16
 	FMOVQ F19, 128(RSP)
 	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e218a73 // frintn v19.4s, v19.4s
 	VAND V11.B16, V19.B16, V18.B16
-	VAND V8.B16, V18.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
+	VAND V7.B16, V18.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V7.B16, V19.B16, V19.B16
+	VAND V6.B16, V19.B16, V19.B16
 	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
 	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
 	VAND V11.B16, V18.B16, V19.B16
-	VAND V8.B16, V19.B16, V20.B16
-	VUMAX V10.S4, V20.S4, V20.S4
-	VADD V9.S4, V20.S4, V20.S4
+	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
+	VAND V7.B16, V19.B16, V20.B16
+	VUMAX V9.S4, V20.S4, V20.S4
+	VADD V8.S4, V20.S4, V20.S4
 	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
 	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V7.B16, V18.B16, V18.B16
+	VAND V6.B16, V18.B16, V18.B16
 	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
 	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
 	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
