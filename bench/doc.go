@@ -21,8 +21,8 @@
 // # What is measured
 //
 // The elements are uniform in [-2.5, 2.5). The scale is .0200003, for four bits .3200003, for two 1.2800012 and for e2m1 the power of two .5:
-// then none is clipped but by rounding. Zero points are 0, those of unsigned codes in the middle. A kernel runs in rounds of a quarter of a millisecond or more, in turn with copies of the same bytes, and the
-// best round of each counts. Before the clock starts the work is done once, as what others did in between has taken its place in the caches,
+// then none is clipped but by rounding. Zero points are 0, those of unsigned codes in the middle. A kernel runs in rounds of a quarter of a
+// millisecond or more, in turn with copies of the same bytes, and the best round of each counts. Before the clock starts the work is done once, as what others did in between has taken its place in the caches,
 // unless a round is one run. All memory was touched before, and no two buffers begin at the same place of a page.
 //
 // A copy reads as many bytes as the operation does and writes as many, from one buffer and to another, and does nothing else: its loop is a

@@ -11,6 +11,8 @@
 //     gets one function per family that calls the variant asked for.
 //   - An operation: an Op, its method and its meaning in ir/ir.go, and a case in
 //     Lower of each target; constants that a target wants for it go into Extras.
+//   - A formula that is right for ordinary tiles alone sounds an alarm (OrAlarm,
+//     ToInt16OrAlarm, AlarmCode) and says with Rarely what is done instead.
 //   - A memory type or a kind of mask: a Mem in ir/ir.go, and a case in load and
 //     store of each target. Tails are handled already.
 //   - A float format: a format in formula/float.go, and a Mem for reading it.
