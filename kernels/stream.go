@@ -3,8 +3,6 @@ package kernels
 import (
 	"sync/atomic"
 	"unsafe"
-
-	"golang.org/x/sys/cpu"
 )
 
 // streamFrom is what SetStreaming sets.
@@ -31,8 +29,7 @@ type streaming struct {
 const (
 	cacheLine = 64 // bytes, and the elements of the largest tile
 	fence     = 1  // added to ahead: nobody is to see what comes later before these stores
-	nearest   = 2  // the least ahead, which fetches nothing that is not wanted at once
-	farther   = 4096
+	page      = 4096
 )
 
 // streamedLen is the least group for which it pays to go the ordinary way to
@@ -52,7 +49,7 @@ func streamingTo(impl isa, n, read int, dst unsafe.Pointer, bits int, mask Mask)
 	if until%bits != 0 { // elements that lie across lines, as those of a file's bytes may
 		return streaming{}
 	}
-	s := streaming{unit, until / bits, nearest}
+	s := streaming{unit, until / bits, page} // where the processor's own prefetching stops
 	switch mask.kind {
 	case byteMask:
 		flags := untilLine(unsafe.Pointer(&mask.data[0]), cacheLine)
@@ -62,10 +59,6 @@ func streamingTo(impl isa, n, read int, dst unsafe.Pointer, bits int, mask Mask)
 		s.unit, s.first = cacheLine, flags
 	case bitMask:
 		s = s.every(8)
-	}
-	// Prefetching gains where no more is read than written; by Intel's servers, which AMX tells, always.
-	if s.unit > 0 && (bits+8*len(mask.data)/n >= read || cpu.X86.HasAMXTile) {
-		s.ahead = farther
 	}
 	return s
 }

@@ -340,10 +340,10 @@ func (m *Machine) BranchAbove(arg string, imm int, l string) {
 }
 
 // Prefetch fetches lines of what lies so many bytes behind p as the argument of
-// BranchAbove says. Memory that is not there does no harm.
+// BranchAbove says, to be read once. Memory that is not there does no harm.
 func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 	for off := 0; off < bytes; off += 64 {
-		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1, Disp: off})
+		m.i("PREFETCHNTA", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1, Disp: off})
 	}
 }
 

@@ -290,36 +290,36 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VMOVUPS    (SI), Y0
-	VPMOVZXBD  (DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VMOVUPS    32(SI), Y0
-	VPMOVZXBD  8(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VMOVUPS    64(SI), Y0
-	VPMOVZXBD  16(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VMOVUPS    96(SI), Y0
-	VPMOVZXBD  24(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+32, DX
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (SI), Y0
+	VPMOVZXBD   (DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VMOVUPS     32(SI), Y0
+	VPMOVZXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VMOVUPS     64(SI), Y0
+	VPMOVZXBD   16(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VMOVUPS     96(SI), Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsAVX2(dx *float32, mask *uint8, dy *float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -599,9 +599,9 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
@@ -896,39 +896,39 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VCVTPH2PS  (SI), Y0
-	VPMOVZXBD  (DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VCVTPH2PS  16(SI), Y0
-	VPMOVZXBD  8(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VCVTPH2PS  32(SI), Y0
-	VPMOVZXBD  16(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VCVTPH2PS  48(SI), Y0
-	VPMOVZXBD  24(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+64, SI
-	ADDQ       $+32, DX
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VPMOVZXBD   (DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VCVTPH2PS   16(SI), Y0
+	VPMOVZXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VCVTPH2PS   32(SI), Y0
+	VPMOVZXBD   16(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VCVTPH2PS   48(SI), Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -1180,8 +1180,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0
@@ -1525,61 +1525,61 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VPMOVZXWD  (SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPMOVZXBD  (DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VPMOVZXWD  16(SI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXBD  8(DX), Y2
-	VCVTDQ2PS  Y2, Y2
-	VMULPS     Y2, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y15, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y15, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VPMOVZXWD  32(SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPMOVZXBD  16(DX), Y1
-	VCVTDQ2PS  Y1, Y1
-	VMULPS     Y1, Y0, Y0
-	VPMOVZXWD  48(SI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXBD  24(DX), Y2
-	VCVTDQ2PS  Y2, Y2
-	VMULPS     Y2, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y15, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y15, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+64, SI
-	ADDQ       $+32, DX
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VPMOVZXBD   (DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   16(SI), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VPMOVZXBD   8(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      Y2, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y15, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y15, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VPMOVZXBD   16(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      Y1, Y0, Y0
+	VPMOVZXWD   48(SI), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VPMOVZXBD   24(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      Y2, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y15, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y15, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+32, DX
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsBF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -1876,8 +1876,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPAND        Y14, Y0, Y0
 	VPCMPEQD     Y14, Y0, Y0

@@ -98,38 +98,38 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VMOVUPS    (SI), Z0
-	VPMOVZXBD  (DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VMOVUPS    64(SI), Z0
-	VPMOVZXBD  16(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VMOVUPS    128(SI), Z0
-	VPMOVZXBD  32(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VMOVUPS    192(SI), Z0
-	VPMOVZXBD  48(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+256, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VMOVUPS     (SI), Z0
+	VPMOVZXBD   (DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VMOVUPS     64(SI), Z0
+	VPMOVZXBD   16(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VMOVUPS     128(SI), Z0
+	VPMOVZXBD   32(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VMOVUPS     192(SI), Z0
+	VPMOVZXBD   48(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+256, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsAVX512(dx *float32, mask *uint8, dy *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -260,38 +260,38 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
-	PREFETCHT0 128(DX)(CX*1)
-	PREFETCHT0 192(DX)(CX*1)
-	KMOVW      (SI), K1
-	VMOVUPS    (DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	KMOVW      2(SI), K1
-	VMOVUPS    64(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	KMOVW      4(SI), K1
-	VMOVUPS    128(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	KMOVW      6(SI), K1
-	VMOVUPS    192(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+8, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+	KMOVW       (SI), K1
+	VMOVUPS     (DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	KMOVW       2(SI), K1
+	VMOVUPS     64(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	KMOVW       4(SI), K1
+	VMOVUPS     128(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	KMOVW       6(SI), K1
+	VMOVUPS     192(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+8, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -399,40 +399,40 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VPMOVZXBD  (DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VPMOVZXBD  16(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VPMOVZXBD  32(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VPMOVZXBD  48(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VPMOVZXBD   (DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VPMOVZXBD   16(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VPMOVZXBD   32(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VPMOVZXBD   48(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -575,40 +575,40 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
-	KMOVW      (SI), K1
-	VCVTPH2PS  (DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	KMOVW      2(SI), K1
-	VCVTPH2PS  32(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	KMOVW      4(SI), K1
-	VCVTPH2PS  64(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	KMOVW      6(SI), K1
-	VCVTPH2PS  96(DX), Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+8, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	KMOVW       (SI), K1
+	VCVTPH2PS   (DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	KMOVW       2(SI), K1
+	VCVTPH2PS   32(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	KMOVW       4(SI), K1
+	VCVTPH2PS   64(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	KMOVW       6(SI), K1
+	VCVTPH2PS   96(DX), Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -746,52 +746,52 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMOVZXBD  (DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VPMOVZXBD  16(DX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VPTESTMD   Z14, Z0, K1
-	VPADDD     Z15, Z0, Z0
-	VPADDD     Z13, Z0, K1, Z0
-	VPTESTMD   Z14, Z1, K1
-	VPADDD     Z15, Z1, Z1
-	VPADDD     Z13, Z1, K1, Z1
-	VPERMT2W   Z1, Z12, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMOVZXBD  32(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  96(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VPMOVZXBD  48(DX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VPTESTMD   Z14, Z0, K1
-	VPADDD     Z15, Z0, Z0
-	VPADDD     Z13, Z0, K1, Z0
-	VPTESTMD   Z14, Z1, K1
-	VPADDD     Z15, Z1, Z1
-	VPADDD     Z13, Z1, K1, Z1
-	VPERMT2W   Z1, Z12, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXBD   (DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXBD   16(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	VPTESTMD    Z14, Z0, K1
+	VPADDD      Z15, Z0, Z0
+	VPADDD      Z13, Z0, K1, Z0
+	VPTESTMD    Z14, Z1, K1
+	VPADDD      Z15, Z1, Z1
+	VPADDD      Z13, Z1, K1, Z1
+	VPERMT2W    Z1, Z12, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXBD   32(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VPMOVZXWD   96(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXBD   48(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	VPTESTMD    Z14, Z0, K1
+	VPADDD      Z15, Z0, Z0
+	VPADDD      Z13, Z0, K1, Z0
+	VPTESTMD    Z14, Z1, K1
+	VPADDD      Z15, Z1, Z1
+	VPADDD      Z13, Z1, K1, Z1
+	VPERMT2W    Z1, Z12, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	ADDQ        $+64, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func BackwardBitsBF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -964,52 +964,52 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
-	KMOVW      (SI), K1
-	VPMOVZXWD  (DX), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	KMOVW      2(SI), K1
-	VPMOVZXWD  32(DX), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VPTESTMD   Z13, Z0, K1
-	VPADDD     Z14, Z0, Z0
-	VPADDD     Z12, Z0, K1, Z0
-	VPTESTMD   Z13, Z1, K1
-	VPADDD     Z14, Z1, Z1
-	VPADDD     Z12, Z1, K1, Z1
-	VPERMT2W   Z1, Z11, Z0
-	VMOVNTPS   Z0, (DI)
-	KMOVW      4(SI), K1
-	VPMOVZXWD  64(DX), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	KMOVW      6(SI), K1
-	VPMOVZXWD  96(DX), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VPTESTMD   Z13, Z0, K1
-	VPADDD     Z14, Z0, Z0
-	VPADDD     Z12, Z0, K1, Z0
-	VPTESTMD   Z13, Z1, K1
-	VPADDD     Z14, Z1, Z1
-	VPADDD     Z12, Z1, K1, Z1
-	VPERMT2W   Z1, Z11, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+8, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	KMOVW       (SI), K1
+	VPMOVZXWD   (DX), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	KMOVW       2(SI), K1
+	VPMOVZXWD   32(DX), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	VPTESTMD    Z13, Z0, K1
+	VPADDD      Z14, Z0, Z0
+	VPADDD      Z12, Z0, K1, Z0
+	VPTESTMD    Z13, Z1, K1
+	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, K1, Z1
+	VPERMT2W    Z1, Z11, Z0
+	VMOVNTPS    Z0, (DI)
+	KMOVW       4(SI), K1
+	VPMOVZXWD   64(DX), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	KMOVW       6(SI), K1
+	VPMOVZXWD   96(DX), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	VPTESTMD    Z13, Z0, K1
+	VPADDD      Z14, Z0, Z0
+	VPADDD      Z12, Z0, K1, Z0
+	VPTESTMD    Z13, Z1, K1
+	VPADDD      Z14, Z1, Z1
+	VPADDD      Z12, Z1, K1, Z1
+	VPERMT2W    Z1, Z11, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 DATA constantsAVX512<>+0(SB)/4, $0x3f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff

@@ -211,26 +211,26 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VMOVUPS    32(SI), Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VMOVUPS    64(SI), Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VMOVUPS    96(SI), Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VMOVUPS     32(SI), Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VMOVUPS     64(SI), Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VMOVUPS     96(SI), Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, F16C, MMX+
@@ -423,21 +423,21 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VCVTPH2PS  (SI), Y0
-	VMOVNTPS   Y0, (DI)
-	VCVTPH2PS  16(SI), Y0
-	VMOVNTPS   Y0, 32(DI)
-	VCVTPH2PS  32(SI), Y0
-	VMOVNTPS   Y0, 64(DI)
-	VCVTPH2PS  48(SI), Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMOVNTPS    Y0, (DI)
+	VCVTPH2PS   16(SI), Y0
+	VMOVNTPS    Y0, 32(DI)
+	VCVTPH2PS   32(SI), Y0
+	VMOVNTPS    Y0, 64(DI)
+	VCVTPH2PS   48(SI), Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -699,50 +699,50 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPSLLD     $0x0f, Y0, Y4
-	VPSRLD     $0x1f, Y4, Y4
-	VPADDD     Y4, Y0, Y4
-	VPADDD     Y15, Y4, Y4
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y15, Y0, Y0
-	VPSRLD     $0x10, Y4, Y4
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVNTPS   Y4, (DI)
-	VPSLLD     $0x0f, Y2, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y2, Y0
-	VPADDD     Y15, Y0, Y0
-	VPSLLD     $0x0f, Y3, Y1
-	VPSRLD     $0x1f, Y1, Y1
-	VPADDD     Y1, Y3, Y1
-	VPADDD     Y15, Y1, Y1
-	VPSRLD     $0x10, Y0, Y0
-	VPSRLD     $0x10, Y1, Y1
-	VPACKUSDW  Y1, Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      Y15, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y15, Y0, Y0
+	VPSRLD      $0x10, Y4, Y4
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (DI)
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      Y15, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      Y15, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -1035,25 +1035,25 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXWD  (SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXWD  16(SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXWD  32(SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXWD  48(SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, F16C, MMX+
@@ -1248,29 +1248,29 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVQ      (SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, (DI)
-	VMOVQ      8(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VMOVQ      16(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VMOVQ      24(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VMOVQ       (SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMOVNTPS    Y0, (DI)
+	VMOVQ       8(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VMOVQ       16(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VMOVQ       24(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeFpE4M3FNUZAVX2(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1542,7 +1542,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -1872,7 +1872,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -2134,7 +2134,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
@@ -2415,7 +2415,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
@@ -2694,45 +2694,45 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBQ  4(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBQ  12(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   4(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   8(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   12(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+16, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -2968,46 +2968,46 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPOR       (SI), Y15, Y0
-	VPCMPEQB   Y13, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VMOVQ      (SI), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVNTPS   Y1, (DI)
-	VMOVQ      8(SI), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVNTPS   Y1, 32(DI)
-	VMOVQ      16(SI), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVNTPS   Y1, 64(DI)
-	VMOVQ      24(SI), X0
-	VPSHUFB    X12, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
-	VMOVNTPS   Y1, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPOR        (SI), Y15, Y0
+	VPCMPEQB    Y13, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VMOVQ       (SI), X0
+	VPSHUFB     X12, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X11, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVNTPS    Y1, (DI)
+	VMOVQ       8(SI), X0
+	VPSHUFB     X12, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X11, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VMOVQ       16(SI), X0
+	VPSHUFB     X12, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X11, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVNTPS    Y1, 64(DI)
+	VMOVQ       24(SI), X0
+	VPSHUFB     X12, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X11, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVNTPS    Y1, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VPMOVZXBD    (SI), Y0
@@ -3446,77 +3446,77 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x14, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x14, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x14, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -3973,77 +3973,77 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x15, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x15, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x15, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x15, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -4517,85 +4517,85 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPADDD     Y10, Y4, Y5
-	VPAND      Y5, Y0, Y0
-	VPAND      Y9, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPADDD     Y10, Y0, Y5
-	VPAND      Y5, Y1, Y1
-	VPAND      Y9, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x14, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPADDD     Y10, Y0, Y1
-	VPAND      Y1, Y2, Y2
-	VPAND      Y9, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x14, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPADDD     Y10, Y1, Y2
-	VPAND      Y2, Y3, Y3
-	VPAND      Y9, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPADDD      Y10, Y4, Y5
+	VPAND       Y5, Y0, Y0
+	VPAND       Y9, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPADDD      Y10, Y0, Y5
+	VPAND       Y5, Y1, Y1
+	VPAND       Y9, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x14, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPADDD      Y10, Y0, Y1
+	VPAND       Y1, Y2, Y2
+	VPAND       Y9, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPADDD      Y10, Y1, Y2
+	VPAND       Y2, Y3, Y3
+	VPAND       Y9, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y8, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS   (SI), Y0
@@ -5083,85 +5083,85 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPADDD     Y10, Y4, Y5
-	VPAND      Y5, Y0, Y0
-	VPAND      Y9, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPADDD     Y10, Y0, Y5
-	VPAND      Y5, Y1, Y1
-	VPAND      Y9, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x15, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPADDD     Y10, Y0, Y1
-	VPAND      Y1, Y2, Y2
-	VPAND      Y9, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x15, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPADDD     Y10, Y1, Y2
-	VPAND      Y2, Y3, Y3
-	VPAND      Y9, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPADDD      Y10, Y4, Y5
+	VPAND       Y5, Y0, Y0
+	VPAND       Y9, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPADDD      Y10, Y0, Y5
+	VPAND       Y5, Y1, Y1
+	VPAND       Y9, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x15, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPADDD      Y10, Y0, Y1
+	VPAND       Y1, Y2, Y2
+	VPAND       Y9, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x15, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPADDD      Y10, Y1, Y2
+	VPAND       Y2, Y3, Y3
+	VPAND       Y9, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y8, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS   (SI), Y0
@@ -5632,77 +5632,77 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x1c, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x16, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x1c, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x16, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x1c, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x16, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x1c, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x16, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x1c, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x16, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x1c, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x16, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x1c, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS   (SI), Y0
@@ -6184,81 +6184,81 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VMOVUPS    64(SI), Y2
-	VMOVUPS    96(SI), Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        lanerare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x1c, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x16, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x1c, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x16, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x1c, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x16, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x1c, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VPAND      Y8, Y4, Y0
-	VPMADDUBSW Y7, Y0, Y0
-	VPACKUSWB  Y0, Y0, Y0
-	VPERMQ     $0x08, Y0, Y0
-	VMOVNTPS   X0, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMOVUPS     32(SI), Y1
+	VMOVUPS     64(SI), Y2
+	VMOVUPS     96(SI), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x16, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x1c, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x16, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x1c, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x16, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x1c, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x16, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x1c, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VPAND       Y8, Y4, Y0
+	VPMADDUBSW  Y7, Y0, Y0
+	VPACKUSWB   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VMOVNTPS    X0, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS    (SI), Y0
@@ -6638,8 +6638,8 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VMOVUPS     (SI), Y0
 	VMINPS      Y0, Y15, Y0
 	VFMADD213PS Y13, Y14, Y0

@@ -80,28 +80,28 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VMOVUPS    64(SI), Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VMOVUPS    128(SI), Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VMOVUPS    192(SI), Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VMOVUPS     64(SI), Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VMOVUPS     128(SI), Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VMOVUPS     192(SI), Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -175,22 +175,22 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VMOVNTPS   Z0, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VMOVNTPS   Z0, 64(DI)
-	VCVTPH2PS  64(SI), Z0
-	VMOVNTPS   Z0, 128(DI)
-	VCVTPH2PS  96(SI), Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMOVNTPS    Z0, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VMOVNTPS    Z0, 64(DI)
+	VCVTPH2PS   64(SI), Z0
+	VMOVNTPS    Z0, 128(DI)
+	VCVTPH2PS   96(SI), Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func EncodeBF16AVX512(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -305,42 +305,42 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPTESTMD   Z14, Z0, K1
-	VPADDD     Z15, Z0, Z0
-	VPADDD     Z13, Z0, K1, Z0
-	VPTESTMD   Z14, Z1, K1
-	VPADDD     Z15, Z1, Z1
-	VPADDD     Z13, Z1, K1, Z1
-	VPERMT2W   Z1, Z12, Z0
-	VMOVNTPS   Z0, (DI)
-	VPTESTMD   Z14, Z2, K1
-	VPADDD     Z15, Z2, Z2
-	VPADDD     Z13, Z2, K1, Z2
-	VPTESTMD   Z14, Z3, K1
-	VPADDD     Z15, Z3, Z3
-	VPADDD     Z13, Z3, K1, Z3
-	VPERMT2W   Z3, Z12, Z2
-	VMOVNTPS   Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPTESTMD    Z14, Z0, K1
+	VPADDD      Z15, Z0, Z0
+	VPADDD      Z13, Z0, K1, Z0
+	VPTESTMD    Z14, Z1, K1
+	VPADDD      Z15, Z1, Z1
+	VPADDD      Z13, Z1, K1, Z1
+	VPERMT2W    Z1, Z12, Z0
+	VMOVNTPS    Z0, (DI)
+	VPTESTMD    Z14, Z2, K1
+	VPADDD      Z15, Z2, Z2
+	VPADDD      Z13, Z2, K1, Z2
+	VPTESTMD    Z14, Z3, K1
+	VPADDD      Z15, Z3, Z3
+	VPADDD      Z13, Z3, K1, Z3
+	VPERMT2W    Z3, Z12, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Z0
@@ -498,26 +498,26 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -604,7 +604,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -774,7 +774,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -972,7 +972,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1118,7 +1118,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1283,7 +1283,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1440,29 +1440,29 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1592,7 +1592,7 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VPOR           (SI), Y15, Y0
 	VPOR           32(SI), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -1939,75 +1939,75 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Z0
@@ -2331,75 +2331,75 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS      (SI), Z0
@@ -2740,83 +2740,83 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPADDD      Z10, Z4, Z5
+	VPANDD      Z5, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPADDD      Z10, Z0, Z5
+	VPANDD      Z5, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPADDD      Z10, Z0, Z1
+	VPANDD      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPADDD      Z10, Z1, Z2
+	VPANDD      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS    (SI), Z0
@@ -3171,83 +3171,83 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPADDD     Z10, Z4, Z5
-	VPANDD     Z5, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPADDD     Z10, Z0, Z5
-	VPANDD     Z5, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPADDD     Z10, Z0, Z1
-	VPANDD     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPADDD     Z10, Z1, Z2
-	VPANDD     Z2, Z3, Z3
-	VPTERNLOGD $0xf8, Z9, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z8, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPADDD      Z10, Z4, Z5
+	VPANDD      Z5, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPADDD      Z10, Z0, Z5
+	VPANDD      Z5, Z1, Z1
+	VPTERNLOGD  $0xf8, Z9, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPADDD      Z10, Z0, Z1
+	VPANDD      Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z9, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPADDD      Z10, Z1, Z2
+	VPANDD      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z9, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z8, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS    (SI), Z0
@@ -3585,75 +3585,75 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS    (SI), Z0
@@ -3997,78 +3997,78 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	PREFETCHT0 128(SI)(CX*1)
-	PREFETCHT0 192(SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VMOVUPS    128(SI), Z2
-	VMOVUPS    192(SI), Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+256, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMOVUPS     64(SI), Z1
+	VMOVUPS     128(SI), Z2
+	VMOVUPS     192(SI), Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         lanerare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	VMOVUPS    (SI), Z0
@@ -4328,10 +4328,10 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
-	PREFETCHT0  128(SI)(CX*1)
-	PREFETCHT0  192(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
 	VMOVUPS     (SI), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0

@@ -750,7 +750,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
@@ -914,7 +914,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -1852,7 +1852,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -2048,7 +2048,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -3033,59 +3033,59 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y14, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VPMOVSXBD  8(SI), Y1
-	VCVTDQ2PS  Y1, Y1
-	VSUBPS     Y14, Y1, Y1
-	VMULPS     Y12, Y1, Y1
-	VADDPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VPMOVSXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y14, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VPMOVSXBD  24(SI), Y1
-	VCVTDQ2PS  Y1, Y1
-	VSUBPS     Y14, Y1, Y1
-	VMULPS     Y12, Y1, Y1
-	VADDPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VMULPS      Y12, Y0, Y0
+	VADDPS      Y11, Y0, Y0
+	VPMOVSXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y14, Y1, Y1
+	VMULPS      Y12, Y1, Y1
+	VADDPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VMULPS      Y12, Y0, Y0
+	VADDPS      Y11, Y0, Y0
+	VPMOVSXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y14, Y1, Y1
+	VMULPS      Y12, Y1, Y1
+	VADDPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3240,7 +3240,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -4054,7 +4054,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y14, Y12, Y0
@@ -4218,7 +4218,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -5156,7 +5156,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y11, Y0, Y0
@@ -5352,7 +5352,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -6337,59 +6337,59 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y14, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VPMOVZXBD  8(SI), Y1
-	VCVTDQ2PS  Y1, Y1
-	VSUBPS     Y14, Y1, Y1
-	VMULPS     Y12, Y1, Y1
-	VADDPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VPMOVZXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y14, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VADDPS     Y11, Y0, Y0
-	VPMOVZXBD  24(SI), Y1
-	VCVTDQ2PS  Y1, Y1
-	VSUBPS     Y14, Y1, Y1
-	VMULPS     Y12, Y1, Y1
-	VADDPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VMULPS      Y12, Y0, Y0
+	VADDPS      Y11, Y0, Y0
+	VPMOVZXBD   8(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y14, Y1, Y1
+	VMULPS      Y12, Y1, Y1
+	VADDPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y14, Y0, Y0
+	VMULPS      Y12, Y0, Y0
+	VADDPS      Y11, Y0, Y0
+	VPMOVZXBD   24(SI), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y14, Y1, Y1
+	VMULPS      Y12, Y1, Y1
+	VADDPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6544,7 +6544,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -7440,7 +7440,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y12, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -7616,7 +7616,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
@@ -8648,7 +8648,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y12, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -8856,7 +8856,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
@@ -9935,7 +9935,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y12, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -10154,7 +10154,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y10
@@ -11013,7 +11013,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y13, Y0, Y0
@@ -11181,7 +11181,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
@@ -12156,7 +12156,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y13, Y0, Y0
@@ -12356,7 +12356,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9
@@ -13378,7 +13378,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y13, Y0, Y0
@@ -13589,7 +13589,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y9

@@ -490,7 +490,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z14, Z9, Z0
@@ -640,7 +640,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -684,7 +684,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -1287,7 +1287,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z8, Z0, Z0
@@ -1469,7 +1469,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -1522,7 +1522,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -2184,49 +2184,49 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
-	VPMOVSXBD  16(SI), Z1
-	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
-	VPTESTMD   Z12, Z0, K1
-	VPADDD     Z13, Z0, Z0
-	VPADDD     Z11, Z0, K1, Z0
-	VPTESTMD   Z12, Z1, K1
-	VPADDD     Z13, Z1, Z1
-	VPADDD     Z11, Z1, K1, Z1
-	VPERMT2W   Z1, Z10, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVSXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
-	VPMOVSXBD  48(SI), Z1
-	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
-	VPTESTMD   Z12, Z0, K1
-	VPADDD     Z13, Z0, Z0
-	VPADDD     Z11, Z0, K1, Z0
-	VPTESTMD   Z12, Z1, K1
-	VPADDD     Z13, Z1, Z1
-	VPADDD     Z11, Z1, K1, Z1
-	VPERMT2W   Z1, Z10, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2377,7 +2377,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -2436,7 +2436,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -2992,7 +2992,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z14, Z9, Z0
@@ -3142,7 +3142,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -3186,7 +3186,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -3789,7 +3789,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z8, Z0, Z0
@@ -3971,7 +3971,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -4024,7 +4024,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -4686,49 +4686,49 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
-	VPMOVZXBD  16(SI), Z1
-	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
-	VPTESTMD   Z12, Z0, K1
-	VPADDD     Z13, Z0, Z0
-	VPADDD     Z11, Z0, K1, Z0
-	VPTESTMD   Z12, Z1, K1
-	VPADDD     Z13, Z1, Z1
-	VPADDD     Z11, Z1, K1, Z1
-	VPERMT2W   Z1, Z10, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
-	VPMOVZXBD  48(SI), Z1
-	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
-	VPTESTMD   Z12, Z0, K1
-	VPADDD     Z13, Z0, Z0
-	VPADDD     Z11, Z0, K1, Z0
-	VPTESTMD   Z12, Z1, K1
-	VPADDD     Z13, Z1, Z1
-	VPADDD     Z11, Z1, K1, Z1
-	VPERMT2W   Z1, Z10, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
+	VADDPS      Z8, Z0, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z9, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VPTESTMD    Z12, Z0, K1
+	VPADDD      Z13, Z0, Z0
+	VPADDD      Z11, Z0, K1, Z0
+	VPTESTMD    Z12, Z1, K1
+	VPADDD      Z13, Z1, Z1
+	VPADDD      Z11, Z1, K1, Z1
+	VPERMT2W    Z1, Z10, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4879,7 +4879,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -4938,7 +4938,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z9
@@ -5573,7 +5573,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
@@ -5727,7 +5727,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -5775,7 +5775,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -6461,7 +6461,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z12, Z0, Z0
 	VPERMPS     Z13, Z0, Z0
@@ -6647,7 +6647,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -6704,7 +6704,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z15, K1, Z7
@@ -7449,53 +7449,53 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VADDPS     Z6, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
-	VPTESTMD   Z10, Z0, K1
-	VPADDD     Z11, Z0, Z0
-	VPADDD     Z9, Z0, K1, Z0
-	VPTESTMD   Z10, Z1, K1
-	VPADDD     Z11, Z1, Z1
-	VPADDD     Z9, Z1, K1, Z1
-	VPERMT2W   Z1, Z8, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VADDPS     Z6, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
-	VPTESTMD   Z10, Z0, K1
-	VPADDD     Z11, Z0, Z0
-	VPADDD     Z9, Z0, K1, Z0
-	VPTESTMD   Z10, Z1, K1
-	VPADDD     Z11, Z1, Z1
-	VPADDD     Z9, Z1, K1, Z1
-	VPERMT2W   Z1, Z8, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VADDPS      Z6, Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VADDPS      Z6, Z1, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VADDPS      Z6, Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VADDPS      Z6, Z1, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7646,7 +7646,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -7709,7 +7709,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z15, K1, Z7
@@ -8356,7 +8356,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
@@ -8510,7 +8510,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -8558,7 +8558,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -9252,7 +9252,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
@@ -9438,7 +9438,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -9495,7 +9495,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z15, K1, Z7
@@ -10248,7 +10248,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z12, Z0, Z0
 	VPERMPS      Z13, Z0, Z0
@@ -10445,7 +10445,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z7
@@ -10508,7 +10508,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z16
 	VCMPPS       $0x07, Z16, Z16, K1
 	VBLENDMPS    Z16, Z15, K1, Z7

@@ -614,7 +614,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -743,7 +743,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VPMOVSXBD    (SI), Y0
@@ -1523,7 +1523,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1684,7 +1684,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y0
@@ -2485,41 +2485,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VPMOVSXBD  8(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VPMOVSXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VPMOVSXBD  24(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2640,7 +2640,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y12
@@ -3292,7 +3292,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -3421,7 +3421,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VPMOVZXBD    (SI), Y0
@@ -4201,7 +4201,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -4362,7 +4362,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y0
@@ -5163,41 +5163,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VPMOVZXBD  8(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VPMOVZXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VPMOVZXBD  24(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5318,7 +5318,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y12
@@ -6052,7 +6052,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -6193,7 +6193,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VPBROADCASTD (SI), Y0
@@ -7067,7 +7067,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -7240,7 +7240,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VBROADCASTSS (BX), Y0
@@ -8135,7 +8135,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -8302,7 +8302,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VBROADCASTSS (BX), Y10
@@ -8999,7 +8999,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -9132,7 +9132,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VPBROADCASTD (SI), Y0
@@ -9949,7 +9949,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -10114,7 +10114,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y0
@@ -10952,7 +10952,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -11111,7 +11111,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y9

@@ -386,7 +386,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -507,7 +507,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVSXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -537,7 +537,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVSXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -1016,7 +1016,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -1169,7 +1169,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -1208,7 +1208,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -1706,41 +1706,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVSXBD  16(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVSXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVSXBD  48(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1849,7 +1849,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1888,7 +1888,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -2308,7 +2308,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -2429,7 +2429,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -2459,7 +2459,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -2938,7 +2938,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -3091,7 +3091,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -3130,7 +3130,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -3628,41 +3628,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBD  16(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBD  48(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3771,7 +3771,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3810,7 +3810,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -4312,7 +4312,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4437,7 +4437,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBQ        (SI), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4471,7 +4471,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBQ        (SI), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5036,7 +5036,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5193,7 +5193,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -5236,7 +5236,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -5820,45 +5820,45 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5967,7 +5967,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -6010,7 +6010,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -6524,7 +6524,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6649,7 +6649,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPBROADCASTD     (SI), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6683,7 +6683,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPBROADCASTD     (SI), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -7256,7 +7256,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7413,7 +7413,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -7456,7 +7456,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -8048,7 +8048,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -8195,7 +8195,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -8238,7 +8238,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0

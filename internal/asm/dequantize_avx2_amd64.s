@@ -618,7 +618,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -743,7 +743,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VPMOVSXBD    (SI), Y0
@@ -1523,7 +1523,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1680,7 +1680,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y0
@@ -2481,37 +2481,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVSXBD  8(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVSXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVSXBD  24(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2632,7 +2632,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y12
@@ -3284,7 +3284,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -3409,7 +3409,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VPMOVZXBD    (SI), Y0
@@ -4189,7 +4189,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -4346,7 +4346,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y0
@@ -5147,37 +5147,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBD  8(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBD  16(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBD  24(SI), Y0
-	VCVTDQ2PS  Y0, Y0
-	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y14, Y0, Y0
+	VADDPS      Y13, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5298,7 +5298,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VBROADCASTSS (BX), Y12
@@ -6032,7 +6032,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -6169,7 +6169,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VPBROADCASTD (SI), Y0
@@ -7043,7 +7043,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -7212,7 +7212,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VBROADCASTSS (BX), Y0
@@ -8107,7 +8107,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -8270,7 +8270,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VBROADCASTSS (BX), Y10
@@ -8967,7 +8967,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -9096,7 +9096,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VPBROADCASTD (SI), Y0
@@ -9913,7 +9913,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -10074,7 +10074,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y0
@@ -10912,7 +10912,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -11067,7 +11067,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y9

@@ -358,7 +358,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -475,7 +475,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVSXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -501,7 +501,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVSXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -948,7 +948,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -1097,7 +1097,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -1132,7 +1132,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -1598,37 +1598,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVSXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVSXBD  16(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVSXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVSXBD  48(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1737,7 +1737,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1772,7 +1772,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -2160,7 +2160,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -2277,7 +2277,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -2303,7 +2303,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBD        (SI), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (DX), Z15, Z0
@@ -2750,7 +2750,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -2899,7 +2899,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -2934,7 +2934,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(BX), Z0
@@ -3400,37 +3400,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBD  16(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBD  32(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBD  48(SI), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z14, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3539,7 +3539,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3574,7 +3574,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -4044,7 +4044,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4165,7 +4165,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBQ        (SI), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4195,7 +4195,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPMOVZXBQ        (SI), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4728,7 +4728,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4881,7 +4881,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -4920,7 +4920,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -5472,41 +5472,41 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VADDPS     Z11, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5615,7 +5615,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5654,7 +5654,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -6136,7 +6136,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6257,7 +6257,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPBROADCASTD     (SI), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6287,7 +6287,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VPBROADCASTD     (SI), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6828,7 +6828,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6981,7 +6981,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -7020,7 +7020,7 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHT0       (SI)(CX*1)
+	PREFETCHNTA      (SI)(CX*1)
 	VBROADCASTSS     (BX), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(BX), Z0
@@ -7580,7 +7580,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7723,7 +7723,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7762,7 +7762,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0

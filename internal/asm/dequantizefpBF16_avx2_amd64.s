@@ -974,72 +974,72 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPOR       (SI), Y10, Y0
-	VPCMPEQB   Y15, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVUPS    constantsAVX2<>+20(SB), Y0
-	VMOVQ      (SI), X1
-	VPSHUFB    X0, X1, X1
-	VPSRAW     $0x01, X1, X0
-	VPAND      X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    constantsAVX2<>+20(SB), Y1
-	VMOVQ      8(SI), X2
-	VPSHUFB    X1, X2, X2
-	VPSRAW     $0x01, X2, X1
-	VPAND      X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VMOVUPS    constantsAVX2<>+20(SB), Y0
-	VMOVQ      16(SI), X1
-	VPSHUFB    X0, X1, X1
-	VPSRAW     $0x01, X1, X0
-	VPAND      X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y11, Y0, Y0
-	VMOVUPS    constantsAVX2<>+20(SB), Y1
-	VMOVQ      24(SI), X2
-	VPSHUFB    X1, X2, X2
-	VPSRAW     $0x01, X2, X1
-	VPAND      X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPOR        (SI), Y10, Y0
+	VPCMPEQB    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VMOVUPS     constantsAVX2<>+20(SB), Y0
+	VMOVQ       (SI), X1
+	VPSHUFB     X0, X1, X1
+	VPSRAW      $0x01, X1, X0
+	VPAND       X14, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y11, Y0, Y0
+	VMOVUPS     constantsAVX2<>+20(SB), Y1
+	VMOVQ       8(SI), X2
+	VPSHUFB     X1, X2, X2
+	VPSRAW      $0x01, X2, X1
+	VPAND       X14, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VMOVUPS     constantsAVX2<>+20(SB), Y0
+	VMOVQ       16(SI), X1
+	VPSHUFB     X0, X1, X1
+	VPSRAW      $0x01, X1, X0
+	VPAND       X14, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y11, Y0, Y0
+	VMOVUPS     constantsAVX2<>+20(SB), Y1
+	VMOVQ       24(SI), X2
+	VPSHUFB     X1, X2, X2
+	VPSRAW      $0x01, X2, X1
+	VPAND       X14, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Y0
@@ -1430,7 +1430,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VMULPS       Y0, Y12, Y11
@@ -2623,55 +2623,55 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVQ      (SI), X0
-	VPSHUFB    X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVQ      8(SI), X1
-	VPSHUFB    X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y12, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VMOVQ      16(SI), X0
-	VPSHUFB    X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVQ      24(SI), X1
-	VPSHUFB    X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y12, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VMOVQ       (SI), X0
+	VPSHUFB     X14, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y12, Y0, Y0
+	VMOVQ       8(SI), X1
+	VPSHUFB     X14, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y12, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VMOVQ       16(SI), X0
+	VPSHUFB     X14, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y12, Y0, Y0
+	VMOVQ       24(SI), X1
+	VPSHUFB     X14, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y12, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y13, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2791,7 +2791,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y12
@@ -3719,71 +3719,71 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y11, Y0, Y0
-	VPMOVZXBQ  4(SI), Y1
-	VPSLLQ     $0x1c, Y1, Y2
-	VPOR       Y1, Y2, Y2
-	VPERMPS    Y14, Y2, Y1
-	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y13, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y12, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y12, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y11, Y0, Y0
-	VPMOVZXBQ  12(SI), Y1
-	VPSLLQ     $0x1c, Y1, Y2
-	VPOR       Y1, Y2, Y2
-	VPERMPS    Y14, Y2, Y1
-	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y13, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y12, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y12, Y0, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y14, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y13, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y11, Y0, Y0
+	VPMOVZXBQ   4(SI), Y1
+	VPSLLQ      $0x1c, Y1, Y2
+	VPOR        Y1, Y2, Y2
+	VPERMPS     Y14, Y2, Y1
+	VPSLLD      $0x1c, Y2, Y2
+	VPAND       Y13, Y2, Y2
+	VPOR        Y2, Y1, Y1
+	VMULPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VPMOVZXBQ   8(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y14, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y13, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y11, Y0, Y0
+	VPMOVZXBQ   12(SI), Y1
+	VPSLLQ      $0x1c, Y1, Y2
+	VPOR        Y1, Y2, Y2
+	VPERMPS     Y14, Y2, Y1
+	VPSLLD      $0x1c, Y2, Y2
+	VPAND       Y13, Y2, Y2
+	VPOR        Y2, Y1, Y1
+	VMULPS      Y11, Y1, Y1
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      Y12, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+16, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3903,7 +3903,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y11

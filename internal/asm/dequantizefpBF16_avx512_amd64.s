@@ -686,7 +686,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VPOR           (SI), Y4, Y0
 	VPOR           32(SI), Y4, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -1059,7 +1059,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VMULPS         Z15, Z0, Z6
 	VBROADCASTSS   4(DX), Z0
@@ -1207,7 +1207,7 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0      (SI)(CX*1)
+	PREFETCHNTA     (SI)(CX*1)
 	VBROADCASTSS    (DX), Z17
 	VMULPS          Z15, Z17, Z6
 	VBROADCASTSS    4(DX), Z17
@@ -2061,7 +2061,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2215,7 +2215,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z0, Z15, K1, Z9
@@ -2263,7 +2263,7 @@ short2stream:
 	JMP            short2end
 
 short4stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z0, Z15, K1, Z9
@@ -2876,45 +2876,45 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPTESTMD   Z11, Z0, K1
-	VPADDD     Z12, Z0, Z0
-	VPADDD     Z10, Z0, K1, Z0
-	VPTESTMD   Z11, Z1, K1
-	VPADDD     Z12, Z1, Z1
-	VPADDD     Z10, Z1, K1, Z1
-	VPERMT2W   Z1, Z9, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPTESTMD   Z11, Z0, K1
-	VPADDD     Z12, Z0, Z0
-	VPADDD     Z10, Z0, K1, Z0
-	VPTESTMD   Z11, Z1, K1
-	VPADDD     Z12, Z1, Z1
-	VPADDD     Z10, Z1, K1, Z1
-	VPERMT2W   Z1, Z9, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3030,7 +3030,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z8
@@ -3078,7 +3078,7 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z15, K1, Z8

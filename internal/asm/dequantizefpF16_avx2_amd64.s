@@ -840,50 +840,50 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPOR       (SI), Y10, Y0
-	VPCMPEQB   Y15, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VMOVQ      (SI), X0
-	VPSHUFB    X14, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VCVTPS2PH  $0x00, Y1, X1
-	VMOVNTPS   X1, (DI)
-	VMOVQ      8(SI), X0
-	VPSHUFB    X14, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VCVTPS2PH  $0x00, Y1, X1
-	VMOVNTPS   X1, 16(DI)
-	VMOVQ      16(SI), X0
-	VPSHUFB    X14, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VCVTPS2PH  $0x00, Y1, X1
-	VMOVNTPS   X1, 32(DI)
-	VMOVQ      24(SI), X0
-	VPSHUFB    X14, X0, X0
-	VPSRAW     $0x01, X0, X1
-	VPAND      X13, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y11, Y1, Y1
-	VCVTPS2PH  $0x00, Y1, X1
-	VMOVNTPS   X1, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPOR        (SI), Y10, Y0
+	VPCMPEQB    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VMOVQ       (SI), X0
+	VPSHUFB     X14, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X13, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, (DI)
+	VMOVQ       8(SI), X0
+	VPSHUFB     X14, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X13, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 16(DI)
+	VMOVQ       16(SI), X0
+	VPSHUFB     X14, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X13, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 32(DI)
+	VMOVQ       24(SI), X0
+	VPSHUFB     X14, X0, X0
+	VPSRAW      $0x01, X0, X1
+	VPAND       X13, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y11, Y1, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXBD    (SI), Y0
@@ -1206,7 +1206,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VMULPS       Y0, Y12, Y11
@@ -2139,37 +2139,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVQ      (SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y14, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VMOVQ      8(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y14, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VMOVQ      16(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y14, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VMOVQ      24(SI), X0
-	VPSHUFB    X15, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y14, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VMOVQ       (SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y14, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VMOVQ       8(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y14, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VMOVQ       16(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y14, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VMOVQ       24(SI), X0
+	VPSHUFB     X15, X0, X0
+	VCVTPH2PS   X0, Y0
+	VMULPS      Y14, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2272,7 +2272,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS 4(DX), Y13
 	VMOVQ        (SI), X0
@@ -3042,53 +3042,53 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, (DI)
-	VPMOVZXBQ  4(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 16(DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 32(DI)
-	VPMOVZXBQ  12(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VCVTPS2PH  $0x00, Y0, X0
-	VMOVNTPS   X0, 48(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVZXBQ   4(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVZXBQ   8(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVZXBQ   12(SI), Y0
+	VPSLLQ      $0x1c, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPERMPS     Y15, Y1, Y0
+	VPSLLD      $0x1c, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+16, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3191,7 +3191,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VPMOVZXBQ    (SI), Y0

@@ -623,7 +623,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VPOR           (SI), Y8, Y0
 	VPOR           32(SI), Y8, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -953,7 +953,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(DX), Z0
@@ -1076,7 +1076,7 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(DX), Z0
@@ -1767,7 +1767,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1892,7 +1892,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1926,7 +1926,7 @@ short2stream:
 	JMP            short2end
 
 short4stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2421,37 +2421,37 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2546,7 +2546,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2580,7 +2580,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0

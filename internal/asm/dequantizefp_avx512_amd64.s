@@ -595,7 +595,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VPOR           (SI), Y8, Y0
 	VPOR           32(SI), Y8, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -913,7 +913,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(DX), Z0
@@ -1028,7 +1028,7 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTSS   (DX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(DX), Z0
@@ -1675,7 +1675,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1796,7 +1796,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1826,7 +1826,7 @@ short2stream:
 	JMP            short2end
 
 short4stream:
-	PREFETCHT0     (SI)(CX*1)
+	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2289,33 +2289,33 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2410,7 +2410,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2440,7 +2440,7 @@ short2stream:
 	JMP         short2end
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0

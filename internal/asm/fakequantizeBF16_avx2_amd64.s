@@ -1055,7 +1055,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
@@ -1416,7 +1416,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y9
@@ -2994,7 +2994,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
@@ -3430,7 +3430,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -5100,7 +5100,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -5528,7 +5528,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (R8), Y11
@@ -7132,7 +7132,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
@@ -7531,7 +7531,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9
@@ -9356,7 +9356,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -9843,7 +9843,7 @@ groupmeetrare:
 	JMP    grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
@@ -11732,7 +11732,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -12194,7 +12194,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
@@ -13800,7 +13800,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
@@ -14202,7 +14202,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9
@@ -15989,7 +15989,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -16479,7 +16479,7 @@ groupmeetrare:
 	JMP    grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
@@ -18330,7 +18330,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -18795,7 +18795,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11

@@ -1018,8 +1018,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -1346,8 +1346,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -1482,8 +1482,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -2899,8 +2899,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -3284,8 +3284,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      (R8), Z0
@@ -3431,8 +3431,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -4892,8 +4892,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -5251,8 +5251,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -5400,8 +5400,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6861,8 +6861,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -7221,8 +7221,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VPMOVZXWD         (DX), Z0
@@ -7380,8 +7380,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      8(BX), Z5
@@ -8967,8 +8967,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -9384,8 +9384,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      (R9), Z0
@@ -9554,8 +9554,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      8(BX), Z5
@@ -11185,8 +11185,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
@@ -11576,8 +11576,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VPMOVZXWD         (DX), Z0
@@ -11748,8 +11748,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      8(BX), Z5
@@ -13307,8 +13307,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -13664,8 +13664,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VPMOVZXWD         (DX), Z0
@@ -13821,8 +13821,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
@@ -15461,8 +15461,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -15875,8 +15875,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      (R9), Z0
@@ -16043,8 +16043,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
@@ -17727,8 +17727,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -18115,8 +18115,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VPMOVZXWD         (DX), Z0
@@ -18285,8 +18285,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6

@@ -920,7 +920,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -1197,7 +1197,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS 4(DX), Y11
 	VBROADCASTSS (BX), Y10
@@ -2513,7 +2513,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -2856,7 +2856,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -4252,7 +4252,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (BX), Y1
@@ -4588,7 +4588,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (R8), Y11
@@ -5927,7 +5927,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFNMADD231PS Y11, Y1, Y0
@@ -6239,7 +6239,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9
@@ -7770,7 +7770,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -8151,7 +8151,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -9754,7 +9754,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -10124,7 +10124,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11
@@ -11471,7 +11471,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -11789,7 +11789,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
@@ -13286,7 +13286,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -13670,7 +13670,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -15235,7 +15235,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -15608,7 +15608,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R9), Y11

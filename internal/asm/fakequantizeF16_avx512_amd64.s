@@ -884,8 +884,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -1157,8 +1157,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VCVTPH2PS         (SI), Z0
@@ -1260,8 +1260,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
@@ -2464,8 +2464,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -2794,8 +2794,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      (R8), Z0
@@ -2908,8 +2908,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
@@ -4159,8 +4159,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -4463,8 +4463,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VCVTPH2PS         (SI), Z0
@@ -4579,8 +4579,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z12
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
@@ -5832,8 +5832,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -6137,8 +6137,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VCVTPH2PS         (DX), Z0
@@ -6263,8 +6263,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
@@ -7639,8 +7639,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -8001,8 +8001,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      (R9), Z0
@@ -8138,8 +8138,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
@@ -9561,8 +9561,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -9897,8 +9897,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VCVTPH2PS         (DX), Z0
@@ -10036,8 +10036,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z11
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
@@ -11387,8 +11387,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -11689,8 +11689,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VCVTPH2PS         (DX), Z0
@@ -11813,8 +11813,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
@@ -13242,8 +13242,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -13601,8 +13601,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      (R9), Z0
@@ -13736,8 +13736,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
@@ -15212,8 +15212,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -15545,8 +15545,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VCVTPH2PS         (DX), Z0
@@ -15682,8 +15682,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z12
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10

@@ -1230,7 +1230,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y1
@@ -1661,7 +1661,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y9
 	VBROADCASTSS 4(DX), Y8
 	VBROADCASTSS (BX), Y7
@@ -3510,7 +3510,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -4005,7 +4005,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
@@ -5895,7 +5895,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
@@ -6393,7 +6393,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0

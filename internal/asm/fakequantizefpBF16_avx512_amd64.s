@@ -1201,8 +1201,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -1573,8 +1573,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VPMOVZXWD         (SI), Z0
@@ -1741,8 +1741,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VBROADCASTSS      8(DX), Z3
@@ -3384,8 +3384,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z3, Z0, Z1
@@ -3784,8 +3784,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z4
 	VBROADCASTSS      4(BX), Z3
 	VPMOVZXWD         (DX), Z0
@@ -3971,8 +3971,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z4
 	VBROADCASTSS      4(BX), Z3
 	VBROADCASTSS      8(BX), Z2
@@ -5708,8 +5708,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -6105,8 +6105,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z5
 	VBROADCASTSS      4(BX), Z4
 	VPMOVZXWD         (DX), Z0
@@ -6290,8 +6290,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z5
 	VBROADCASTSS      4(BX), Z4
 	VBROADCASTSS      8(BX), Z3

@@ -1083,7 +1083,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -1422,7 +1422,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y9
 	VBROADCASTSS 4(DX), Y8
 	VBROADCASTSS (BX), Y7
@@ -2981,7 +2981,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
@@ -3376,7 +3376,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9
@@ -4970,7 +4970,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y10, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
@@ -5368,7 +5368,7 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9

@@ -1085,8 +1085,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1402,8 +1402,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VCVTPH2PS         (SI), Z0
@@ -1537,8 +1537,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -2990,8 +2990,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -3335,8 +3335,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VCVTPH2PS         (DX), Z0
@@ -3489,8 +3489,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
@@ -5036,8 +5036,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -5378,8 +5378,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z9
 	VBROADCASTSS      4(BX), Z8
 	VCVTPH2PS         (DX), Z0
@@ -5530,8 +5530,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z9
 	VBROADCASTSS      4(BX), Z8
 	VBROADCASTSS      8(BX), Z7

@@ -1037,10 +1037,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1340,10 +1340,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VMOVUPS           (SI), Z0
@@ -1469,10 +1469,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -2856,10 +2856,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -3187,10 +3187,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
-	PREFETCHT0        128(DX)(CX*1)
-	PREFETCHT0        192(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VMOVUPS           (DX), Z0
@@ -3335,10 +3335,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
-	PREFETCHT0        128(DX)(CX*1)
-	PREFETCHT0        192(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
@@ -4816,10 +4816,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
+	PREFETCHNTA  (DX)(CX*1)
+	PREFETCHNTA  64(DX)(CX*1)
+	PREFETCHNTA  128(DX)(CX*1)
+	PREFETCHNTA  192(DX)(CX*1)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -5144,10 +5144,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
-	PREFETCHT0        128(DX)(CX*1)
-	PREFETCHT0        192(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
 	VBROADCASTSS      (BX), Z9
 	VBROADCASTSS      4(BX), Z8
 	VMOVUPS           (DX), Z0
@@ -5290,10 +5290,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (DX)(CX*1)
-	PREFETCHT0        64(DX)(CX*1)
-	PREFETCHT0        128(DX)(CX*1)
-	PREFETCHT0        192(DX)(CX*1)
+	PREFETCHNTA       (DX)(CX*1)
+	PREFETCHNTA       64(DX)(CX*1)
+	PREFETCHNTA       128(DX)(CX*1)
+	PREFETCHNTA       192(DX)(CX*1)
 	VBROADCASTSS      (BX), Z9
 	VBROADCASTSS      4(BX), Z8
 	VBROADCASTSS      8(BX), Z7

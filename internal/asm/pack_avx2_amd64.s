@@ -162,19 +162,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVNTPS   X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VPAND       Y15, Y0, Y1
+	VPMADDUBSW  Y14, Y1, Y1
+	VPACKUSWB   Y1, Y1, Y1
+	VPERMQ      $0x08, Y1, Y1
+	VMOVNTPS    X1, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func UnpackPacked4AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -332,20 +332,20 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), Y0
-	VPSLLD     $0x04, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPXOR      Y15, Y1, Y1
-	VPSUBB     Y15, Y1, Y1
-	VMOVNTPS   Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBW   (SI), Y0
+	VPSLLD      $0x04, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPAND       Y14, Y1, Y1
+	VPXOR       Y15, Y1, Y1
+	VPSUBB      Y15, Y1, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+16, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func PackPacked2AVX2(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, BMI2, MMX+
@@ -508,21 +508,21 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y1
-	VPMADDUBSW Y14, Y1, Y1
-	VPMADDWD   Y13, Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (DI)
-	ADDQ       $+8, DI
-	ADDQ       $+32, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VPAND       Y15, Y0, Y1
+	VPMADDUBSW  Y14, Y1, Y1
+	VPMADDWD    Y13, Y1, Y1
+	VPACKUSDW   Y1, Y1, Y1
+	VPERMQ      $0x08, Y1, Y1
+	VPACKUSWB   X1, X1, X1
+	VMOVQ       X1, (DI)
+	ADDQ        $+8, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 // func UnpackPacked2AVX2(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -683,22 +683,22 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Y0
-	VPSLLD     $0x06, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPSLLD     $0x0c, Y1, Y0
-	VPOR       Y1, Y0, Y0
-	VPAND      Y14, Y0, Y0
-	VPXOR      Y15, Y0, Y0
-	VPSUBB     Y15, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+8, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VPSLLD      $0x06, Y0, Y1
+	VPOR        Y0, Y1, Y1
+	VPSLLD      $0x0c, Y1, Y0
+	VPOR        Y1, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPXOR       Y15, Y0, Y0
+	VPSUBB      Y15, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+8, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 DATA constantsAVX2<>+0(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+4(SB)/4, $0x10011001

@@ -72,18 +72,18 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z1
-	VPMADDUBSW Z14, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVNTPS   Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VPANDD      Z15, Z0, Z1
+	VPMADDUBSW  Z14, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func UnpackPacked4AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -158,19 +158,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), Z0
-	VPSLLD     $0x04, Z0, Z1
-	VPTERNLOGD $0xa8, Z14, Z0, Z1
-	VPXORD     Z15, Z1, Z1
-	VPSUBB     Z15, Z1, Z1
-	VMOVNTPS   Z1, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBW   (SI), Z0
+	VPSLLD      $0x04, Z0, Z1
+	VPTERNLOGD  $0xa8, Z14, Z0, Z1
+	VPXORD      Z15, Z1, Z1
+	VPSUBB      Z15, Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func PackPacked2AVX512(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -243,19 +243,19 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z1
-	VPMADDUBSW Z14, Z1, Z1
-	VPMADDWD   Z13, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVNTPS   X1, (DI)
-	ADDQ       $+16, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VPANDD      Z15, Z0, Z1
+	VPMADDUBSW  Z14, Z1, Z1
+	VPMADDWD    Z13, Z1, Z1
+	VPMOVDB     Z1, X1
+	VMOVNTPS    X1, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 // func UnpackPacked2AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -334,21 +334,21 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBD  (SI), Z0
-	VPSLLD     $0x06, Z0, Z1
-	VPORD      Z0, Z1, Z1
-	VPSLLD     $0x0c, Z1, Z0
-	VPTERNLOGD $0xa8, Z14, Z1, Z0
-	VPXORD     Z15, Z0, Z0
-	VPSUBB     Z15, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+16, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VPSLLD      $0x06, Z0, Z1
+	VPORD       Z0, Z1, Z1
+	VPSLLD      $0x0c, Z1, Z0
+	VPTERNLOGD  $0xa8, Z14, Z1, Z0
+	VPXORD      Z15, Z0, Z0
+	VPSUBB      Z15, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+16, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
 
 DATA constantsAVX512<>+0(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+4(SB)/4, $0x10011001

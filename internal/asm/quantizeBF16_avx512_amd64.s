@@ -737,8 +737,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z12, Z0, Z1
@@ -1023,8 +1023,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VPMOVZXWD         (SI), Z0
@@ -1126,8 +1126,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VBROADCASTSS      8(DX), Z11
@@ -2126,8 +2126,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -2410,8 +2410,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VPMOVZXWD         (SI), Z0
@@ -2513,8 +2513,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -3580,8 +3580,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -3879,8 +3879,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -3991,8 +3991,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -5119,8 +5119,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -5428,8 +5428,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -5540,8 +5540,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6557,8 +6557,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -6841,8 +6841,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VPMOVZXWD         (SI), Z0
@@ -6944,8 +6944,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -8011,8 +8011,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -8310,8 +8310,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -8422,8 +8422,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -9550,8 +9550,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -9859,8 +9859,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -9971,8 +9971,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -11034,8 +11034,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -11333,8 +11333,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VPMOVZXWD         (SI), Z0
@@ -11442,8 +11442,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -12573,8 +12573,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -12887,8 +12887,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      (R8), Z5
@@ -13005,8 +13005,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -14197,8 +14197,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -14521,8 +14521,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VPMOVZXWD         (SI), Z0
@@ -14639,8 +14639,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -15731,8 +15731,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -16033,8 +16033,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VPMOVZXWD         (SI), Z0
@@ -16144,8 +16144,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -17290,8 +17290,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -17607,8 +17607,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      (R8), Z4
@@ -17727,8 +17727,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -18934,8 +18934,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z3, Z0, Z0
@@ -19261,8 +19261,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VPMOVZXWD         (SI), Z0
@@ -19381,8 +19381,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VBROADCASTSS      8(DX), Z3

@@ -797,7 +797,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -1076,7 +1076,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -2111,7 +2111,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -2389,7 +2389,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -3560,7 +3560,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -3866,7 +3866,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -5098,7 +5098,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (R8), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -5420,7 +5420,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -6485,7 +6485,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -6763,7 +6763,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -7934,7 +7934,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -8240,7 +8240,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -9472,7 +9472,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (R8), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -9794,7 +9794,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -10915,7 +10915,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -11211,7 +11211,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -12462,7 +12462,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -12786,7 +12786,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -14098,7 +14098,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (R8), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -14438,7 +14438,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -15597,7 +15597,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -15902,7 +15902,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8
@@ -17179,7 +17179,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -17512,7 +17512,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
 	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y11
@@ -18850,7 +18850,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VBROADCASTSS (R8), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -19199,7 +19199,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y10
 	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y8

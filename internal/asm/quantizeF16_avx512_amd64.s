@@ -685,8 +685,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -959,8 +959,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VCVTPH2PS         (SI), Z0
@@ -1054,8 +1054,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VBROADCASTSS      8(DX), Z11
@@ -1986,8 +1986,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -2258,8 +2258,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VCVTPH2PS         (SI), Z0
@@ -2353,8 +2353,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -3352,8 +3352,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3639,8 +3639,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -3743,8 +3743,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -4803,8 +4803,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -5100,8 +5100,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
@@ -5204,8 +5204,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6153,8 +6153,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6425,8 +6425,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VCVTPH2PS         (SI), Z0
@@ -6520,8 +6520,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -7519,8 +7519,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -7806,8 +7806,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -7910,8 +7910,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -8970,8 +8970,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -9267,8 +9267,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
@@ -9371,8 +9371,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -10366,8 +10366,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -10653,8 +10653,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VCVTPH2PS         (SI), Z0
@@ -10754,8 +10754,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -11817,8 +11817,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -12119,8 +12119,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      (R8), Z5
@@ -12229,8 +12229,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -13353,8 +13353,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -13665,8 +13665,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
@@ -13775,8 +13775,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -14799,8 +14799,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -15089,8 +15089,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
@@ -15192,8 +15192,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -16270,8 +16270,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -16575,8 +16575,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      (R8), Z4
@@ -16687,8 +16687,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -17826,8 +17826,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -18141,8 +18141,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VCVTPH2PS         (SI), Z0
@@ -18253,8 +18253,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VBROADCASTSS      8(DX), Z3

@@ -677,10 +677,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -949,10 +949,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VMOVUPS           (SI), Z0
@@ -1046,10 +1046,10 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z13
 	VBROADCASTSS      4(DX), Z12
 	VBROADCASTSS      8(DX), Z11
@@ -1968,10 +1968,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -2238,10 +2238,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VMOVUPS           (SI), Z0
@@ -2335,10 +2335,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -3324,10 +3324,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3609,10 +3609,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -3715,10 +3715,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -4765,10 +4765,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -5060,10 +5060,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
@@ -5166,10 +5166,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6105,10 +6105,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6375,10 +6375,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VMOVUPS           (SI), Z0
@@ -6472,10 +6472,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -7461,10 +7461,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -7746,10 +7746,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      (R8), Z7
@@ -7852,10 +7852,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z9
 	VBROADCASTSS      4(DX), Z8
 	VBROADCASTSS      8(DX), Z7
@@ -8902,10 +8902,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -9197,10 +9197,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VMOVUPS           (SI), Z0
@@ -9303,10 +9303,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -10288,10 +10288,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -10573,10 +10573,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VMOVUPS           (SI), Z0
@@ -10676,10 +10676,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -11729,10 +11729,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -12029,10 +12029,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      (R8), Z5
@@ -12141,10 +12141,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
@@ -13255,10 +13255,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -13565,10 +13565,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VMOVUPS           (SI), Z0
@@ -13677,10 +13677,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -14691,10 +14691,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -14979,10 +14979,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VMOVUPS           (SI), Z0
@@ -15084,10 +15084,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -16152,10 +16152,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -16455,10 +16455,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      (R8), Z4
@@ -16569,10 +16569,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -17698,10 +17698,10 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	PREFETCHNTA  128(SI)(CX*1)
+	PREFETCHNTA  192(SI)(CX*1)
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -18011,10 +18011,10 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VMOVUPS           (SI), Z0
@@ -18125,10 +18125,10 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
-	PREFETCHT0        128(SI)(CX*1)
-	PREFETCHT0        192(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	PREFETCHNTA       128(SI)(CX*1)
+	PREFETCHNTA       192(SI)(CX*1)
 	VBROADCASTSS      (DX), Z5
 	VBROADCASTSS      4(DX), Z4
 	VBROADCASTSS      8(DX), Z3

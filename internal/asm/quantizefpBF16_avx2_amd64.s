@@ -1110,7 +1110,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -1509,7 +1509,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
@@ -2810,84 +2810,84 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXWD  (SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMULPS     Y8, Y0, Y0
-	VPMOVZXWD  16(SI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMULPS     Y8, Y1, Y1
-	VPMOVZXWD  32(SI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMULPS     Y8, Y2, Y2
-	VPMOVZXWD  48(SI), Y3
-	VPSLLD     $0x10, Y3, Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x14, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x14, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y0
+	VPMOVZXWD   16(SI), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMULPS      Y8, Y1, Y1
+	VPMOVZXWD   32(SI), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMULPS      Y8, Y2, Y2
+	VPMOVZXWD   48(SI), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x14, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -3161,7 +3161,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
@@ -4596,7 +4596,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -4995,7 +4995,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
@@ -6296,84 +6296,84 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXWD  (SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMULPS     Y8, Y0, Y0
-	VPMOVZXWD  16(SI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMULPS     Y8, Y1, Y1
-	VPMOVZXWD  32(SI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMULPS     Y8, Y2, Y2
-	VPMOVZXWD  48(SI), Y3
-	VPSLLD     $0x10, Y3, Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x15, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x15, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y0
+	VPMOVZXWD   16(SI), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMULPS      Y8, Y1, Y1
+	VPMOVZXWD   32(SI), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMULPS      Y8, Y2, Y2
+	VPMOVZXWD   48(SI), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x15, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x15, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -6647,7 +6647,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0
@@ -8108,7 +8108,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y7, Y0, Y1
@@ -8519,7 +8519,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VPMOVZXWD    (SI), Y0
@@ -9868,89 +9868,89 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXWD  (SI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMULPS     Y7, Y0, Y0
-	VPMOVZXWD  16(SI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMULPS     Y7, Y1, Y1
-	VPMOVZXWD  32(SI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMULPS     Y7, Y2, Y2
-	VPMOVZXWD  48(SI), Y3
-	VPSLLD     $0x10, Y3, Y3
-	VMULPS     Y7, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y11, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y4, Y4
-	VSUBPS     Y5, Y4, Y4
-	VPSRLD     $0x14, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
-	VPMAXSD    Y9, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y0, Y0
-	VSUBPS     Y5, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y8, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
-	VPADDD     Y12, Y1, Y1
-	VADDPS     Y1, Y0, Y0
-	VSUBPS     Y1, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y8, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y11, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
-	VPADDD     Y12, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	VSUBPS     Y2, Y1, Y1
-	VPSRLD     $0x14, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
-	VPMAXSD    Y9, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y8, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+20(SB), Y1
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y7, Y0, Y0
+	VPMOVZXWD   16(SI), Y1
+	VPSLLD      $0x10, Y1, Y1
+	VMULPS      Y7, Y1, Y1
+	VPMOVZXWD   32(SI), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMULPS      Y7, Y2, Y2
+	VPMOVZXWD   48(SI), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VMULPS      Y7, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y11, Y4, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VSUBPS      Y5, Y4, Y4
+	VPSRLD      $0x14, Y4, Y4
+	VPSUBD      Y10, Y4, Y4
+	VPMAXSD     Y9, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y8, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPADDD      Y12, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y8, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y11, Y1, Y2
+	VPMAXUD     Y13, Y2, Y2
+	VPADDD      Y12, Y2, Y2
+	VADDPS      Y2, Y1, Y1
+	VSUBPS      Y2, Y1, Y1
+	VPSRLD      $0x14, Y1, Y1
+	VPSUBD      Y10, Y1, Y1
+	VPMAXSD     Y9, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y8, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VMOVUPS     constantsAVX2<>+20(SB), Y1
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y1, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -10234,7 +10234,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y7
 	VBROADCASTSS 4(DX), Y6
 	VPMOVZXWD    (SI), Y0
@@ -11745,7 +11745,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -12162,7 +12162,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
@@ -13544,7 +13544,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -13919,7 +13919,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VPMOVZXWD    (SI), Y0

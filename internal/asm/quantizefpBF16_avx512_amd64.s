@@ -1162,8 +1162,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -1524,8 +1524,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -1686,8 +1686,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -3035,81 +3035,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z8, Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z8, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -3374,8 +3374,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -3525,8 +3525,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -5002,8 +5002,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -5364,8 +5364,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VPMOVZXWD         (SI), Z0
@@ -5526,8 +5526,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6875,81 +6875,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z8, Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z8, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -7214,8 +7214,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -7365,8 +7365,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -8884,8 +8884,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -9258,8 +9258,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VPMOVZXWD         (SI), Z0
@@ -9428,8 +9428,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -10835,85 +10835,85 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z6, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z6, Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z6, Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z6, Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z6, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -11186,8 +11186,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -11345,8 +11345,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -12884,8 +12884,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -13267,8 +13267,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VPMOVZXWD         (SI), Z0
@@ -13438,8 +13438,8 @@ short2rare:
 	JMP        short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -14860,84 +14860,84 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z6, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z6, Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z6, Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z6, Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z6, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -15220,8 +15220,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0
@@ -15380,8 +15380,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMULPS.BCST (DX), Z0, Z0

@@ -1086,7 +1086,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -1473,7 +1473,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
@@ -2734,80 +2734,80 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VCVTPH2PS  (SI), Y0
-	VMULPS     Y8, Y0, Y0
-	VCVTPH2PS  16(SI), Y1
-	VMULPS     Y8, Y1, Y1
-	VCVTPH2PS  32(SI), Y2
-	VMULPS     Y8, Y2, Y2
-	VCVTPH2PS  48(SI), Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x14, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x14, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPH2PS   16(SI), Y1
+	VMULPS      Y8, Y1, Y1
+	VCVTPH2PS   32(SI), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPH2PS   48(SI), Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x14, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -3073,7 +3073,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
@@ -4468,7 +4468,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -4855,7 +4855,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
@@ -6116,80 +6116,80 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VCVTPH2PS  (SI), Y0
-	VMULPS     Y8, Y0, Y0
-	VCVTPH2PS  16(SI), Y1
-	VMULPS     Y8, Y1, Y1
-	VCVTPH2PS  32(SI), Y2
-	VMULPS     Y8, Y2, Y2
-	VCVTPH2PS  48(SI), Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x15, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x15, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPH2PS   16(SI), Y1
+	VMULPS      Y8, Y1, Y1
+	VCVTPH2PS   32(SI), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPH2PS   48(SI), Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x15, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x15, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -6455,7 +6455,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0
@@ -7876,7 +7876,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -8275,7 +8275,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VCVTPH2PS    (SI), Y0
@@ -9584,85 +9584,85 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VCVTPH2PS  (SI), Y0
-	VMULPS     Y7, Y0, Y0
-	VCVTPH2PS  16(SI), Y1
-	VMULPS     Y7, Y1, Y1
-	VCVTPH2PS  32(SI), Y2
-	VMULPS     Y7, Y2, Y2
-	VCVTPH2PS  48(SI), Y3
-	VMULPS     Y7, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y11, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y4, Y4
-	VSUBPS     Y5, Y4, Y4
-	VPSRLD     $0x14, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
-	VPMAXSD    Y9, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y0, Y0
-	VSUBPS     Y5, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y8, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
-	VPADDD     Y12, Y1, Y1
-	VADDPS     Y1, Y0, Y0
-	VSUBPS     Y1, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y8, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y11, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
-	VPADDD     Y12, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	VSUBPS     Y2, Y1, Y1
-	VPSRLD     $0x14, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
-	VPMAXSD    Y9, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y8, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+20(SB), Y1
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y7, Y0, Y0
+	VCVTPH2PS   16(SI), Y1
+	VMULPS      Y7, Y1, Y1
+	VCVTPH2PS   32(SI), Y2
+	VMULPS      Y7, Y2, Y2
+	VCVTPH2PS   48(SI), Y3
+	VMULPS      Y7, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y11, Y4, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VSUBPS      Y5, Y4, Y4
+	VPSRLD      $0x14, Y4, Y4
+	VPSUBD      Y10, Y4, Y4
+	VPMAXSD     Y9, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y8, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPADDD      Y12, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y8, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y11, Y1, Y2
+	VPMAXUD     Y13, Y2, Y2
+	VPADDD      Y12, Y2, Y2
+	VADDPS      Y2, Y1, Y1
+	VSUBPS      Y2, Y1, Y1
+	VPSRLD      $0x14, Y1, Y1
+	VPSUBD      Y10, Y1, Y1
+	VPMAXSD     Y9, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y8, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VMOVUPS     constantsAVX2<>+20(SB), Y1
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y1, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -9938,7 +9938,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y7
 	VBROADCASTSS 4(DX), Y6
 	VCVTPH2PS    (SI), Y0
@@ -11409,7 +11409,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -11814,7 +11814,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
@@ -13156,7 +13156,7 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
@@ -13519,7 +13519,7 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VCVTPH2PS    (SI), Y0

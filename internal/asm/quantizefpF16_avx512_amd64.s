@@ -1110,8 +1110,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -1460,8 +1460,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
@@ -1614,8 +1614,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -2895,77 +2895,77 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x14, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS      Z8, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS      Z8, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
@@ -3222,8 +3222,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -3365,8 +3365,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -4774,8 +4774,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -5124,8 +5124,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VCVTPH2PS         (SI), Z0
@@ -5278,8 +5278,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
@@ -6559,77 +6559,77 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VMULPS     Z8, Z0, Z0
-	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z8, Z1, Z1
-	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z8, Z2, Z2
-	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x15, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS      Z8, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS      Z8, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
@@ -6886,8 +6886,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -7029,8 +7029,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -8480,8 +8480,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
@@ -8842,8 +8842,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
@@ -9004,8 +9004,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -10343,81 +10343,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z6, Z2, Z2
-	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
-	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z2
-	VPMAXUD    Z13, Z2, Z2
-	VPADDD     Z12, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z8, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVNTPS   Z4, (DI)
-	ADDQ       $+64, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS      Z6, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z6, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS      Z6, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z11, Z4, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z10, Z4, Z4
+	VPMAXSD     Z9, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z13, Z5, Z5
+	VPADDD      Z12, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z13, Z1, Z1
+	VPADDD      Z12, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z7, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
@@ -10682,8 +10682,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -10833,8 +10833,8 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -12304,8 +12304,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
@@ -12675,8 +12675,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VCVTPH2PS         (SI), Z0
@@ -12838,8 +12838,8 @@ short2rare:
 	JMP        short2back
 
 short4stream:
-	PREFETCHT0        (SI)(CX*1)
-	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z6
 	VBROADCASTSS      4(DX), Z5
 	VBROADCASTSS      8(DX), Z4
@@ -14192,80 +14192,80 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VCVTPH2PS  (SI), Z0
-	VMULPS     Z6, Z0, Z0
-	VCVTPH2PS  32(SI), Z1
-	VMULPS     Z6, Z1, Z1
-	VCVTPH2PS  64(SI), Z2
-	VMULPS     Z6, Z2, Z2
-	VCVTPH2PS  96(SI), Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
-	VPANDD     Z14, Z1, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z14, Z2, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVNTPS   Y0, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VMULPS      Z6, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z6, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VMULPS      Z6, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTQ    K1, K1
+	JNE         grouprare
+	VPANDD      Z14, Z0, Z4
+	VPMINUD     Z15, Z4, Z4
+	VPANDD      Z13, Z4, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z14, Z2, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z1
+	VPSUBUSW    Z12, Z1, Z1
+	VPADDD      Z11, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z9, Z4
+	VPANDD      Z8, Z4, Z0
+	VPMADDUBSW  Z7, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS  (SI), Z0
@@ -14540,8 +14540,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1
@@ -14692,8 +14692,8 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0  (SI)(CX*1)
-	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VCVTPH2PS   32(SI), Z1

@@ -1130,8 +1130,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -1518,8 +1518,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
@@ -2824,81 +2824,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMULPS     Y8, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VMULPS     Y8, Y1, Y1
-	VMOVUPS    64(SI), Y2
-	VMULPS     Y8, Y2, Y2
-	VMOVUPS    96(SI), Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x14, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x14, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x14, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMULPS      Y8, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VMULPS      Y8, Y1, Y1
+	VMOVUPS     64(SI), Y2
+	VMULPS      Y8, Y2, Y2
+	VMOVUPS     96(SI), Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x14, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -3164,8 +3164,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
@@ -4604,8 +4604,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -4992,8 +4992,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
@@ -6298,81 +6298,81 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMULPS     Y8, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VMULPS     Y8, Y1, Y1
-	VMOVUPS    64(SI), Y2
-	VMULPS     Y8, Y2, Y2
-	VMOVUPS    96(SI), Y3
-	VMULPS     Y8, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y13, Y4, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y4, Y4
-	VPSUBD     Y6, Y4, Y4
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y10, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y5
-	VPSUBUSW   Y12, Y5, Y5
-	VPADDD     Y11, Y5, Y6
-	VADDPS     Y6, Y0, Y0
-	VPSUBD     Y6, Y0, Y0
-	VPSRLD     $0x15, Y5, Y5
-	VPADDD     Y5, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y10, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y13, Y0, Y1
-	VPSUBUSW   Y12, Y1, Y1
-	VPADDD     Y11, Y1, Y5
-	VADDPS     Y5, Y0, Y0
-	VPSUBD     Y5, Y0, Y0
-	VPSRLD     $0x15, Y1, Y1
-	VPADDD     Y1, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y10, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y13, Y1, Y2
-	VPSUBUSW   Y12, Y2, Y2
-	VPADDD     Y11, Y2, Y5
-	VADDPS     Y5, Y1, Y1
-	VPSUBD     Y5, Y1, Y1
-	VPSRLD     $0x15, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y10, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y9, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMULPS      Y8, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VMULPS      Y8, Y1, Y1
+	VMOVUPS     64(SI), Y2
+	VMULPS      Y8, Y2, Y2
+	VMOVUPS     96(SI), Y3
+	VMULPS      Y8, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y13, Y4, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VPSUBD      Y6, Y4, Y4
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y10, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPSUBUSW    Y12, Y5, Y5
+	VPADDD      Y11, Y5, Y6
+	VADDPS      Y6, Y0, Y0
+	VPSUBD      Y6, Y0, Y0
+	VPSRLD      $0x15, Y5, Y5
+	VPADDD      Y5, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y13, Y0, Y1
+	VPSUBUSW    Y12, Y1, Y1
+	VPADDD      Y11, Y1, Y5
+	VADDPS      Y5, Y0, Y0
+	VPSUBD      Y5, Y0, Y0
+	VPSRLD      $0x15, Y1, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y13, Y1, Y2
+	VPSUBUSW    Y12, Y2, Y2
+	VPADDD      Y11, Y2, Y5
+	VADDPS      Y5, Y1, Y1
+	VPSUBD      Y5, Y1, Y1
+	VPSRLD      $0x15, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y9, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -6638,8 +6638,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
@@ -8104,8 +8104,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
 	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -8504,8 +8504,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VMOVUPS      (SI), Y0
@@ -9858,86 +9858,86 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	PREFETCHT0 64(SI)(CX*1)
-	VMOVUPS    (SI), Y0
-	VMULPS     Y7, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VMULPS     Y7, Y1, Y1
-	VMOVUPS    64(SI), Y2
-	VMULPS     Y7, Y2, Y2
-	VMOVUPS    96(SI), Y3
-	VMULPS     Y7, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
-	JNE        grouprare
-	VPAND      Y14, Y0, Y4
-	VPMINUD    Y15, Y4, Y4
-	VPAND      Y11, Y4, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y4, Y4
-	VSUBPS     Y5, Y4, Y4
-	VPSRLD     $0x14, Y4, Y4
-	VPSUBD     Y10, Y4, Y4
-	VPMAXSD    Y9, Y4, Y4
-	VPSRLD     $0x18, Y0, Y0
-	VPAND      Y8, Y0, Y0
-	VPOR       Y0, Y4, Y4
-	VPAND      Y14, Y1, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y5
-	VPMAXUD    Y13, Y5, Y5
-	VPADDD     Y12, Y5, Y5
-	VADDPS     Y5, Y0, Y0
-	VSUBPS     Y5, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y1, Y1
-	VPAND      Y8, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VPACKSSDW  Y0, Y4, Y4
-	VPAND      Y14, Y2, Y0
-	VPMINUD    Y15, Y0, Y0
-	VPAND      Y11, Y0, Y1
-	VPMAXUD    Y13, Y1, Y1
-	VPADDD     Y12, Y1, Y1
-	VADDPS     Y1, Y0, Y0
-	VSUBPS     Y1, Y0, Y0
-	VPSRLD     $0x14, Y0, Y0
-	VPSUBD     Y10, Y0, Y0
-	VPMAXSD    Y9, Y0, Y0
-	VPSRLD     $0x18, Y2, Y2
-	VPAND      Y8, Y2, Y2
-	VPOR       Y2, Y0, Y0
-	VPAND      Y14, Y3, Y1
-	VPMINUD    Y15, Y1, Y1
-	VPAND      Y11, Y1, Y2
-	VPMAXUD    Y13, Y2, Y2
-	VPADDD     Y12, Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	VSUBPS     Y2, Y1, Y1
-	VPSRLD     $0x14, Y1, Y1
-	VPSUBD     Y10, Y1, Y1
-	VPMAXSD    Y9, Y1, Y1
-	VPSRLD     $0x18, Y3, Y3
-	VPAND      Y8, Y3, Y3
-	VPOR       Y3, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VMOVUPS    constantsAVX2<>+20(SB), Y1
-	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y1, Y4
-	VMOVNTPS   Y4, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        groupstream
-	JMP        groupwhole
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMULPS      Y7, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     64(SI), Y2
+	VMULPS      Y7, Y2, Y2
+	VMOVUPS     96(SI), Y3
+	VMULPS      Y7, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPAND       Y14, Y0, Y4
+	VPMINUD     Y15, Y4, Y4
+	VPAND       Y11, Y4, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VSUBPS      Y5, Y4, Y4
+	VPSRLD      $0x14, Y4, Y4
+	VPSUBD      Y10, Y4, Y4
+	VPMAXSD     Y9, Y4, Y4
+	VPSRLD      $0x18, Y0, Y0
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y4, Y4
+	VPAND       Y14, Y1, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y13, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y1, Y1
+	VPAND       Y8, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPACKSSDW   Y0, Y4, Y4
+	VPAND       Y14, Y2, Y0
+	VPMINUD     Y15, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y13, Y1, Y1
+	VPADDD      Y12, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPSRLD      $0x14, Y0, Y0
+	VPSUBD      Y10, Y0, Y0
+	VPMAXSD     Y9, Y0, Y0
+	VPSRLD      $0x18, Y2, Y2
+	VPAND       Y8, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VPAND       Y14, Y3, Y1
+	VPMINUD     Y15, Y1, Y1
+	VPAND       Y11, Y1, Y2
+	VPMAXUD     Y13, Y2, Y2
+	VPADDD      Y12, Y2, Y2
+	VADDPS      Y2, Y1, Y1
+	VSUBPS      Y2, Y1, Y1
+	VPSRLD      $0x14, Y1, Y1
+	VPSUBD      Y10, Y1, Y1
+	VPMAXSD     Y9, Y1, Y1
+	VPSRLD      $0x18, Y3, Y3
+	VPAND       Y8, Y3, Y3
+	VPOR        Y3, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VMOVUPS     constantsAVX2<>+20(SB), Y1
+	VPACKUSWB   Y0, Y4, Y4
+	VPERMD      Y4, Y1, Y4
+	VMOVNTPS    Y4, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -10213,8 +10213,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (DX), Y7
 	VBROADCASTSS 4(DX), Y6
 	VMOVUPS      (SI), Y0
@@ -11729,8 +11729,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y1
 	VBROADCASTSS (DX), Y2
@@ -12135,8 +12135,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VMOVUPS      (SI), Y0
@@ -13522,8 +13522,8 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(SI), Y1
@@ -13886,8 +13886,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	VBROADCASTSS (DX), Y8
 	VBROADCASTSS 4(DX), Y7
 	VMOVUPS      (SI), Y0
