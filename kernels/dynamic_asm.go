@@ -28,7 +28,7 @@ func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g G
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
 		c.int(impl, elemOf[T](), &r, first, n)
-		quantizeIntGroups(impl, st, dst, src, g, p, first, c.recip[:n], to)
+		quantizeIntGroups(impl, st, dst, src, g, &p, first, c.recip[:n], to)
 	}
 }
 

@@ -22,7 +22,7 @@ func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p I
 	if impl == generic || len(src) == 0 {
 		portableFakeQuantizeInt(dst, mask, src, g, p)
 	} else {
-		fakeQuantizeIntAsm(impl, dst, mask, src, g, p)
+		fakeQuantizeIntAsm(impl, dst, mask, src, g, &p)
 	}
 }
 

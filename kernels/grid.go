@@ -9,6 +9,16 @@ type Grid struct{ Rows, Groups, Len int }
 
 // check panics unless the grid has n elements, the length of the slice of that name.
 func (g Grid) check(kernel, name string, n int) {
+	if g.Rows == 1 && g.Groups == 1 && g.Len == n { // a vector: the other way takes long beside it
+		return
+	}
+	g.count(kernel, name, n)
+}
+
+// count is check for any grid.
+//
+//go:noinline
+func (g Grid) count(kernel, name string, n int) {
 	if g.Rows < 0 || g.Groups < 0 || g.Len < 0 {
 		fail(kernel, "%+v is negative", g)
 	}
@@ -31,8 +41,11 @@ func (g Grid) group(i int) (group, end int) {
 // inBytes reports whether every group, or every row of groups of one element,
 // begins at a byte if elements have so many bits.
 func (g Grid) inBytes(bits int) bool {
+	if g.Rows == 1 && g.Groups == 1 {
+		return true
+	}
 	n := 8 / bits
-	return g.Len%n == 0 || g.Rows*g.Groups == 1 || g.Len == 1 && (g.Rows == 1 || g.Groups%n == 0)
+	return g.Len%n == 0 || g.Len == 1 && (g.Rows == 1 || g.Groups%n == 0)
 }
 
 // merged returns a grid of the same groups with as few rows as can be.

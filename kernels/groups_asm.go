@@ -36,6 +36,10 @@ func (s *spans) advance() bool {
 	if s.row == s.g.Rows {
 		return false
 	}
+	if s.g.Rows == 1 && s.to.unit == 0 && s.n*s.g.Len <= s.most { // all in one
+		s.off, s.groups, s.length, s.row = s.base*s.g.Len, s.n, s.g.Len, 1
+		return true
+	}
 	s.first = s.next
 	s.off = (s.row*s.g.Groups+s.base+s.first)*s.g.Len + s.done
 	whole, most := s.to.piece(s)

@@ -23,7 +23,7 @@ func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
 	if impl == generic || len(src) == 0 {
 		portableQuantizeInt(dst, src, g, p)
 	} else {
-		quantizeIntAsm(impl, storageOf[C](), unsafe.Pointer(&dst[0]), src, g, p)
+		quantizeIntAsm(impl, storageOf[C](), unsafe.Pointer(&dst[0]), src, g, &p)
 	}
 }
 
@@ -48,7 +48,7 @@ func quantizeIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f 
 	case impl == generic || len(src) == 0:
 		portableQuantizeIntPacked(dst, src, g, p, f)
 	case g.inBytes(f.bits()):
-		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
+		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, &p)
 	default:
 		quantizeIntBetweenBytes(impl, dst, src, g, p, f)
 	}

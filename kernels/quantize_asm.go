@@ -7,7 +7,7 @@ import (
 )
 
 // quantizeIntAsm is the integer formula on an implementation with assembly.
-func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int) {
+func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int) {
 	if g.Groups <= fewGroups {
 		var recip [fewGroups]float32
 		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
@@ -17,7 +17,7 @@ func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, 
 	}
 }
 
-func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int, recip []float32) {
+func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int, recip []float32) {
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
@@ -27,7 +27,7 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 }
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
-func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int, base int, recip []float32, to streaming) {
+func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int, base int, recip []float32, to streaming) {
 	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
@@ -54,7 +54,8 @@ func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p I
 	s := spans{g: g, n: g.Groups, most: len(codes)}
 	for s.advance() {
 		n := s.groups * s.length
-		quantizeIntAsm(impl, storageOf[int8](), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, p.part(s.first, s.groups))
+		part := p.part(s.first, s.groups)
+		quantizeIntAsm(impl, storageOf[int8](), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
 		at, rest := s.off, codes[:n]
 		for toByte := 8 / bits; at%toByte > 0 && len(rest) > 0; at++ {
 			dst[at/toByte] |= byte(rest[0]) & (1<<bits - 1) << (at % toByte * bits)
