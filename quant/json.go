@@ -277,6 +277,14 @@ func enumField[E ~uint8](f field, names []string) (E, error) {
 	return parseEnum[E](f.name, s, names)
 }
 
+// within names a field of an object in an error: those of a spec go by their own names.
+func within(what, field string) string {
+	if what == "spec" {
+		return field
+	}
+	return what + "." + field
+}
+
 // object reads a JSON object and nothing else. Unlike encoding/json it takes no name twice, and none in another case.
 func object(what string, data []byte) ([]field, error) {
 	malformed := func(err error) error {
@@ -302,7 +310,7 @@ func object(what string, data []byte) ([]field, error) {
 		f := field{name: tok.(string)} // the decoder lets nothing else be a name
 		for _, other := range fields {
 			if other.name == f.name {
-				return nil, &Error{ErrSpec, what, fmt.Sprintf("naming %q twice", f.name), "each field once"}
+				return nil, &Error{ErrSpec, within(what, f.name), "given twice", "each field once"}
 			}
 		}
 		if err := dec.Decode(&f.value); err != nil {
