@@ -13,7 +13,7 @@ type cpuCommand struct{}
 
 // Run prints the machine, its features, the implementations, and which of them is chosen and why.
 func (c *cpuCommand) Run(t *tool) error {
-	lines := table{head: []string{"machine", fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}}
+	lines := table{head: []string{"machine", fmt.Sprintf("%s/%s, cores %d", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}}
 	var present, lacking []string
 	for _, f := range kernels.Features() {
 		if f.Present {

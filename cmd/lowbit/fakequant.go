@@ -231,7 +231,7 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 	case grad.DType != f.info.DType:
 		return refuse(j.grad, name, "is %v, but %v in %s", grad.DType, f.info.DType, j.last.Name())
 	case !slices.Equal(grad.Shape, f.info.Shape):
-		return refuse(j.grad, name, "has the shape %v, but %v in %s", grad.Shape, f.info.Shape, j.last.Name())
+		return refuse(j.grad, name, "has the shape %s, but %s in %s", shapeText(grad.Shape), shapeText(f.info.Shape), j.last.Name())
 	}
 	return l.beside(name, gradSuffix, grad.DType, grad.Shape)
 }
@@ -300,7 +300,7 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 		return inTensor(j.last, name, err)
 	}
 	if !slices.Equal(params.Shape, f.groups) {
-		return refuse(j.last, name, "has groups of the shape %v, but its parameters have %v", f.groups, params.Shape)
+		return refuse(j.last, name, "has groups of the shape %s, but its parameters have %s", shapeText(f.groups), shapeText(params.Shape))
 	}
 	if err := putParameters(j.stream, j.out, name, j.Spec.DType, params, 0); err != nil {
 		return err

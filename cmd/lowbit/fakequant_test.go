@@ -93,7 +93,7 @@ func TestFakeQuantGrad(t *testing.T) {
 		words []string
 	}{
 		{ramp("v", 3), []string{"missing"}},
-		{ramp("w", 3, 1), []string{"[3 1]", "[3]"}},
+		{ramp("w", 3, 1), []string{"[3,1]", "[3]"}},
 		{of("w", safetensors.F16, []int{3}, uint16(1), 2, 3), []string{"F16", "F32"}},
 	} {
 		bad := save(t, place(t, "bad"), c.grad)
@@ -231,7 +231,7 @@ func TestState(t *testing.T) {
 
 	// Parameters of other groups do not do.
 	other := save(t, out("other"), ramp("x", 4, 2, 4))
-	fails(t, exitFailed, []string{other, `tensor "x"`, "[1 1 1]", "[1 1]"}, append(args, "--state-in", changed("x.observer_enabled", 0), other)...)
+	fails(t, exitFailed, []string{other, `tensor "x"`, "[1,1,1]", "[1,1]"}, append(args, "--state-in", changed("x.observer_enabled", 0), other)...)
 	fails(t, exitFailed, []string{other, `tensor "x"`, "[1,1,1]", "[1,1]"}, append(args, "--state-in", out("state"), other)...)
 
 	fails(t, exitFailed, []string{out("changed"), `tensor "x"`, "running_min", "missing"}, append(args, "--state-in", changed("x.qparams_calculator.running_min"), inputs[1])...)

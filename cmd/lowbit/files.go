@@ -12,6 +12,9 @@ import (
 
 // open opens a file to read.
 func open(path string) (*safetensors.File, error) {
+	if path == "" {
+		return nil, errors.New("the name of a file to read is empty")
+	}
 	if strings.HasSuffix(filepath.Base(path), ".index.json") {
 		return nil, &safetensors.Error{File: path, Err: errors.New("sharded checkpoints are not supported, name one of their shards")}
 	}

@@ -19,6 +19,9 @@ type specFlag struct{ quant.Spec }
 func (f *specFlag) UnmarshalText(text []byte) error {
 	in := ""
 	if name, ok := strings.CutPrefix(string(text), "@"); ok {
+		if name == "" {
+			return errors.New("is @, want the name of a file behind it")
+		}
 		content, err := os.ReadFile(name)
 		if err != nil {
 			if e, ok := errors.AsType[*fs.PathError](err); ok {

@@ -103,7 +103,7 @@ func (j *quantizeJob) layOut(l *layout) (done records, selected map[string]bool,
 		r := record{Spec: &j.Spec.Spec, DType: info.DType.String(), Shape: append([]int{}, info.Shape...), Packed: j.Pack && j.Spec.DType.Bits() < 8}
 		dtype, shape := r.stored()
 		if n := len(shape); dtype == safetensors.F4 && (n == 0 || shape[n-1]%2 != 0) {
-			return nil, nil, refuse(j.in, info.Name, "has the shape %v, want an even last axis, as float4 is packed in pairs", shape)
+			return nil, nil, refuse(j.in, info.Name, "has the shape %s, want an even last axis, as float4 is packed in pairs", shapeText(shape))
 		}
 		l.add(info.Name, dtype, shape)
 		if err := l.parameters(info.Name, j.Spec.DType, groups); err != nil {

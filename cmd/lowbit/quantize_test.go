@@ -184,7 +184,7 @@ func TestRecords(t *testing.T) {
 		"another float spec":  {nil, changes{"spec": changes{"dtype": "float4_e2m1fn_x2"}}, []string{`tensor "w"`, "F4"}},
 		"type":                {nil, changes{"dtype": "I64"}, []string{`tensor "w"`, "I64", "BF16"}},
 		"unpacked":            {nil, changes{"packed": false}, []string{`tensor "w"`, "I8"}},
-		"another shape":       {nil, changes{"shape": []int{2, 5}}, []string{`tensor "w"`, "[2 2]", "[2 3]"}},
+		"another shape":       {nil, changes{"shape": []int{2, 5}}, []string{`tensor "w"`, "[2,2]", "[2,3]"}},
 		"another rank":        {nil, changes{"shape": []int{4}}, []string{`tensor "w"`}},
 		"negative shape":      {nil, changes{"shape": []int{-2, -3}}, []string{`tensor "w"`, "-2"}},
 		"empty shape":         {nil, changes{"shape": []int{0, 3}}, []string{`tensor "w"`, "0"}},
@@ -223,7 +223,7 @@ func TestRecords(t *testing.T) {
 		"no scale":          {"w.scale", nil, []string{`tensor "w"`, "w.scale"}},
 		"no zero point":     {"w.zero_point", nil, []string{`tensor "w"`, "w.zero_point"}},
 		"type of scale":     {"w.scale", []tensor{of("w.scale", safetensors.I32, []int{1, 1}, int32(1))}, []string{`tensor "w.scale"`, "I32", "F32"}},
-		"shape of minval":   {"w.minval", []tensor{of("w.minval", safetensors.F32, []int{2, 1}, float32(1), 1)}, []string{`tensor "w.minval"`, "[2 1]", "[1 1]"}},
+		"shape of minval":   {"w.minval", []tensor{of("w.minval", safetensors.F32, []int{2, 1}, float32(1), 1)}, []string{`tensor "w.minval"`, "[2,1]", "[1,1]"}},
 		"no codes":          {"w", nil, []string{`tensor "w"`, "missing"}},
 		"codes of one type": {"w", []tensor{of("w", safetensors.I8, []int{2, 2}, int8(1), 1, 1, 1)}, []string{`tensor "w"`, "I8", "U8"}},
 	} {

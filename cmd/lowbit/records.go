@@ -89,12 +89,12 @@ func (r record) check(f *safetensors.File, name string) error {
 	}
 	for _, d := range r.Shape {
 		if d < 1 || d > math.MaxInt/8 {
-			return refuse(f, name, "__metadata__ says that its shape was %v", r.Shape)
+			return refuse(f, name, "__metadata__ says that its shape was %s", shapeText(r.Shape))
 		}
 	}
 	dtype, shape := r.stored()
 	if info.DType != dtype || !slices.Equal(info.Shape, shape) {
-		return refuse(f, name, "is %v %v, but %v %v according to __metadata__", info.DType, info.Shape, dtype, shape)
+		return refuse(f, name, "is %v %s, but %v %s according to __metadata__", info.DType, shapeText(info.Shape), dtype, shapeText(shape))
 	}
 	var groups []int
 	for i, suffix := range parameterSuffixes(r.Spec.DType) {
@@ -108,7 +108,7 @@ func (r record) check(f *safetensors.File, name string) error {
 		if i == 0 {
 			groups = p.Shape
 		} else if !slices.Equal(p.Shape, groups) {
-			return refuse(f, p.Name, "has the shape %v, want %v as %q has", p.Shape, groups, name+scaleSuffix)
+			return refuse(f, p.Name, "has the shape %s, want %s as %q has", shapeText(p.Shape), shapeText(groups), name+scaleSuffix)
 		}
 	}
 	return nil

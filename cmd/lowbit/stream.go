@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -63,23 +65,53 @@ func (s *stream) end() {
 	s.progress.end()
 }
 
-// commit waits for what is under way, makes OUT appear, and prints the closing line. OUT may take the place of one of the files that were read.
-func (s *stream) commit(files *files, outputs ...*safetensors.Writer) error {
+// commit waits for what is under way, makes OUT appear, and prints the closing line. OUT may take the place of one of the files that were
+// read. Other files appear before it, but none before all are written in full: OUT is there if and only if the work is done.
+func (s *stream) commit(files *files, out *safetensors.Writer, others ...*safetensors.Writer) error {
 	if err := s.wait(); err != nil {
 		return err
 	}
 	files.close()
-	for _, w := range outputs {
+	writers := append(others, out)
+	for _, w := range writers {
+		if err := w.Seal(); err != nil {
+			return err
+		}
+	}
+	closing := s.closing(out.Name())
+	for i, w := range writers {
 		if err := w.Commit(); err != nil {
+			for _, there := range writers[:i] {
+				err = fmt.Errorf("%w; %s is in place already", err, printable(there.Name()))
+			}
 			return err
 		}
 	}
 	s.progress.end()
-	seconds := time.Since(s.begun).Seconds()
+	seconds, rate := time.Since(s.begun).Seconds(), ""
+	if bytes := s.before + s.after; bytes > 0 {
+		rate = fmt.Sprintf(", %.3g GB/s read and written", float64(bytes)/1e9/seconds)
+	}
 	// OUT is there: that nobody hears of it is no failure.
-	fmt.Fprintf(s.stdout, "%s: %d bytes to %d in %.3g s, %.3g GB/s read and written\n",
-		s.what, s.before, s.after, seconds, float64(s.before+s.after)/1e9/seconds)
+	fmt.Fprintf(closing, "%s: %d bytes to %d in %.3g s%s\n", s.what, s.before, s.after, seconds, rate)
 	return nil
+}
+
+// closing is where the closing line goes: standard output, unless it is OUT, or OUT may end up in it as a device does.
+func (s *stream) closing(out string) io.Writer {
+	info, err := os.Stat(out)
+	if err != nil {
+		return s.stdout // OUT is a new file
+	}
+	if !info.Mode().IsRegular() {
+		return s.stderr
+	}
+	if f, ok := s.stdout.(*os.File); ok {
+		if stdout, err := f.Stat(); err == nil && os.SameFile(stdout, info) {
+			return s.stderr
+		}
+	}
+	return s.stdout
 }
 
 // pieceLen is the number of elements of a piece.

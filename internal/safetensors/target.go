@@ -20,7 +20,7 @@ type target struct {
 // permission bits are kept; a new one gets what the umask leaves of 0666.
 func createTarget(path string) (*target, error) {
 	if path == "" {
-		return nil, errors.New("no file name")
+		return nil, errors.New("the name of the file to write is empty")
 	}
 	perm := fs.FileMode(0o666)
 	stat, err := os.Stat(path)
@@ -123,15 +123,21 @@ func followLinks(path string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// publish makes the file appear.
-func (t *target) publish() error {
+// seal closes the file, all of which is written. If that fails, nothing is left behind.
+func (t *target) seal() error {
 	err := t.Close()
+	if err != nil && t.temp != "" {
+		os.Remove(t.temp)
+	}
+	return err
+}
+
+// publish makes a sealed file appear.
+func (t *target) publish() error {
 	if t.temp == "" {
-		return err
+		return nil
 	}
-	if err == nil {
-		err = os.Rename(t.temp, t.final)
-	}
+	err := os.Rename(t.temp, t.final)
 	if err != nil {
 		os.Remove(t.temp)
 	}
@@ -142,6 +148,9 @@ func (t *target) publish() error {
 func (t *target) discard() error {
 	err := t.Close()
 	if t.temp == "" {
+		if errors.Is(err, fs.ErrClosed) { // it was sealed
+			err = nil
+		}
 		return err
 	}
 	if err := os.Remove(t.temp); err != nil {

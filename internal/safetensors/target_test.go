@@ -93,7 +93,7 @@ func TestPlacesThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, []byte("earlier"), 0o666))
 	for _, c := range []struct{ path, want string }{
-		{"", "no file name"},
+		{"", "the name of the file to write is empty"},
 		{dir, dir + ": is a directory"},
 		{dir + "/", dir + "/: is a directory"},
 		{dir + "/new/", dir + "/new/: no such file or directory"},

@@ -17,6 +17,7 @@ type Writer struct {
 	base    int64
 	header  *header
 	written []atomic.Int64 // bytes, per tensor
+	sealed  bool           // all is written, and the file is closed
 	done    bool
 }
 
@@ -78,6 +79,9 @@ func create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(tensors))}, nil
 }
 
+// Name returns the path that Create was given.
+func (w *Writer) Name() string { return w.path }
+
 // Tensors lists the tensors in the order in which Create was given them. It is not to be changed.
 func (w *Writer) Tensors() []Info { return w.header.tensors }
 
@@ -95,17 +99,34 @@ func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
 	return nil
 }
 
-// Commit makes the file appear at its place. If a tensor was not written in full, or anything else is wrong, it is an error, nothing is
-// left behind and an earlier file stays as it was. Data is not forced to the disk.
-func (w *Writer) Commit() error {
+// Seal does all of Commit but to make the file appear, so that several files can be written in full before the first of them appears. If
+// a tensor was not written in full, or anything else is wrong, it is an error, and nothing is left behind.
+func (w *Writer) Seal() error {
 	if w.done {
 		return inFile(w.path, os.ErrClosed)
+	}
+	if w.sealed {
+		return nil
 	}
 	for i, t := range w.header.tensors {
 		if n := w.written[i].Load(); n != t.Size {
 			w.Close()
 			return inFile(w.path, errorf(t.Name, "%d bytes written, want %d", n, t.Size))
 		}
+	}
+	if err := w.out.seal(); err != nil {
+		w.done = true
+		return inFile(w.path, err)
+	}
+	w.sealed = true
+	return nil
+}
+
+// Commit makes the file appear at its place. If a tensor was not written in full, or anything else is wrong, it is an error, nothing is
+// left behind and an earlier file stays as it was. Data is not forced to the disk.
+func (w *Writer) Commit() error {
+	if err := w.Seal(); err != nil {
+		return err
 	}
 	w.done = true
 	if err := w.out.publish(); err != nil {

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/internal/safetensors"
+)
+
+// Of two files neither appears before both are written in full, and OUT is the last; an error says what is in place.
+func TestTwoFiles(t *testing.T) {
+	begin := func(t *testing.T, path string, full bool) *safetensors.Writer {
+		t.Helper()
+		x := ramp("w", 4)
+		w, err := safetensors.Create(path, nil, []safetensors.Info{{Name: x.name, DType: x.dtype, Shape: x.shape}})
+		require.NoError(t, err)
+		if full {
+			require.NoError(t, w.WriteTensor(x.name, x.data, 0))
+		}
+		return w
+	}
+	for name, c := range map[string]struct {
+		outFull, stateFull bool
+		obstacle           string // a directory that is made where the file was to appear
+		there, words       []string
+	}{
+		"both":           {true, true, "", []string{"out", "state"}, nil},
+		"out is cut":     {false, true, "", nil, []string{"out", `"w"`, "0 bytes written"}},
+		"state is cut":   {true, false, "", nil, []string{"state", `"w"`, "0 bytes written"}},
+		"state's rename": {true, true, "state", []string{"state"}, []string{"state"}},
+		"out's rename":   {true, true, "out", []string{"out", "state"}, []string{"out", "state is in place already"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var stdout, stderr bytes.Buffer
+			tool := &tool{ctx: context.Background(), stdout: &stdout, stderr: &stderr, workers: 1}
+			out, state := begin(t, filepath.Join(dir, "out"), c.outFull), begin(t, filepath.Join(dir, "state"), c.stateFull)
+			if c.obstacle != "" {
+				require.NoError(t, os.MkdirAll(filepath.Join(dir, c.obstacle, "full"), 0o777))
+			}
+			err := tool.newStream("fakequant", out).commit(new(files), out, state)
+			require.NoError(t, out.Close())
+			require.NoError(t, state.Close())
+			assert.Equal(t, c.there, entries(t, dir))
+			if c.words == nil {
+				require.NoError(t, err)
+				assert.Equal(t, 1, strings.Count(stdout.String(), "\n"))
+				return
+			}
+			require.Error(t, err)
+			for _, word := range c.words {
+				assert.Contains(t, err.Error(), word)
+			}
+			if c.obstacle != "out" {
+				assert.NotContains(t, err.Error(), "in place")
+			}
+			assert.Empty(t, stdout.String())
+		})
+	}
+}
+
+// The closing line does not go where the data went.
+func TestClosingLinePlace(t *testing.T) {
+	dir := t.TempDir()
+	in := save(t, filepath.Join(dir, "in"), ramp("w", 4))
+	for _, command := range [][]string{{"fakequant", "--spec", int8Spec}, {"quantize", "--spec", int8Spec}} {
+		r := lowbit(t, append(command, "-o", os.DevNull, in)...)
+		assert.Equal(t, exitOK, r.status)
+		assert.Empty(t, r.stdout)
+		assert.Regexp(t, `^`+command[0]+`: 16 bytes to \d+ in .* GB/s read and written\n$`, r.stderr)
+	}
+	if _, err := os.Stat("/dev/stdout"); err != nil {
+		t.Skip("there is no /dev/stdout")
+	}
+	if os.Getenv("LOWBIT_TEST_STDOUT") != "" {
+		os.Exit(run(context.Background(), []string{"quantize", "--spec", int8Spec, "-o", "/dev/stdout", os.Getenv("LOWBIT_TEST_STDOUT")}, os.Stdout, os.Stderr))
+	}
+	path := filepath.Join(dir, "redirected")
+	stdout, err := os.Create(path)
+	require.NoError(t, err)
+	defer stdout.Close()
+	var stderr bytes.Buffer
+	again := exec.Command(os.Args[0], "-test.run=^TestClosingLinePlace$")
+	again.Env, again.Stdout, again.Stderr = append(os.Environ(), "LOWBIT_TEST_STDOUT="+in), stdout, &stderr
+	require.NoError(t, again.Run())
+	assert.Contains(t, stderr.String(), "quantize: 16 bytes to ")
+	assert.Contains(t, load(t, path).tensors, "w.scale")
+}
+
+// A file without bytes has no speed.
+func TestClosingLineOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	in := save(t, filepath.Join(dir, "in"))
+	r := lowbit(t, "quantize", "--spec", int8Spec, "-o", filepath.Join(dir, "out"), in)
+	assert.Equal(t, exitOK, r.status)
+	assert.Regexp(t, `^quantize: 0 bytes to 0 in \S+ s\n$`, r.stdout)
+}
+
+// A file without a name is said to be one.
+func TestNoFileName(t *testing.T) {
+	in := save(t, place(t, "in"), ramp("w", 4))
+	fails(t, exitFailed, []string{"the name of the file to write is empty"}, "quantize", "--spec", int8Spec, "-o", "", in)
+	fails(t, exitFailed, []string{"the name of a file to read is empty"}, "inspect", "")
+}
