@@ -30,16 +30,39 @@ func minMaxRuns[T Float](impl isa, least, most []T, src []T, g Grid, lo, hi, pie
 
 // rangeRuns finds the ends of the groups from base on, over all rows.
 func rangeRuns[T Float](impl isa, src []T, g Grid, base int, lo, hi, pieceLo, pieceHi []float32) {
+	if g.Len == 1 {
+		columnEnds(impl, src, g, base, lo, hi)
+		return
+	}
 	elem := elemOf[T]()
 	s := spans{g: g, base: base, n: len(lo), most: mostElements}
 	for s.advance() {
-		x, groups := unsafe.Pointer(&src[s.off]), s.first+s.groups
+		x := unsafe.Pointer(&src[s.off])
 		if s.off == (base+s.first)*g.Len { // the groups' first elements
-			pieceEnds(impl, elem, x, lo[s.first:groups], hi[s.first:groups], s.length)
+			asm.MinMax(impl, elem, x, &lo[s.first], &hi[s.first], s.groups, s.length)
 		} else {
-			pieceEnds(impl, elem, x, pieceLo[:s.groups], pieceHi[:s.groups], s.length)
+			asm.MinMax(impl, elem, x, &pieceLo[0], &pieceHi[0], s.groups, s.length)
 			asm.MergeMinMax(impl, &lo[s.first], &hi[s.first], &pieceLo[0], &pieceHi[0], s.groups)
 		}
+	}
+}
+
+// columnEnds are the ends of columns from base on, six rows at a time: the last
+// row takes the place of those that are not there.
+func columnEnds[T Float](impl isa, src []T, g Grid, base int, lo, hi []float32) {
+	elem := elemOf[T]()
+	if first := unsafe.Pointer(&src[base]); elem == asm.F32 {
+		copy(lo, unsafe.Slice((*float32)(first), len(lo)))
+	} else {
+		asm.Decode(impl, elem, &lo[0], (*uint16)(first), len(lo), 0)
+	}
+	copy(hi, lo)
+	for row := 0; row < g.Rows; row += 6 {
+		var x [6]unsafe.Pointer
+		for i := range x {
+			x[i] = unsafe.Pointer(&src[min(row+i, g.Rows-1)*g.Groups+base])
+		}
+		asm.MinMaxColumns(impl, elem, &lo[0], &hi[0], x[0], x[1], x[2], x[3], x[4], x[5], len(lo))
 	}
 }
 
@@ -50,21 +73,4 @@ func narrowEnds(impl isa, elem asm.Elem, dst unsafe.Pointer, ends []float32) {
 	} else {
 		asm.Encode(impl, elem, (*uint16)(dst), &ends[0], len(ends), 0)
 	}
-}
-
-// pieceEnds are the ends of adjacent groups; a group of one is its own.
-func pieceEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, length int) {
-	switch {
-	case length > 1:
-		asm.MinMax(impl, elem, x, &lo[0], &hi[0], len(lo), length)
-		return
-	case elem == asm.F32:
-		copy(lo, unsafe.Slice((*float32)(x), len(lo)))
-	default:
-		asm.Decode(impl, elem, &lo[0], (*uint16)(x), len(lo), 0)
-	}
-	for i := range lo {
-		lo[i] += 0 // no -0
-	}
-	copy(hi, lo)
 }

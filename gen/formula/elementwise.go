@@ -33,7 +33,18 @@ low is NaN if one is among it, high may be.`, Elems.Of(t.name))
 	kept := lo.As(ir.I32).And(negative).As(ir.F32).Add(reach.Const(0))
 	reach.Result("low", hi.Ordered().Select(kept, hi))
 	reach.Result("high", hi)
-	return []*ir.Kernel{fold, most, reach}
+
+	columns := ir.New("minmax", "MinMaxColumns", `takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.`, Elems.Of(t.name))
+	lo, hi = columns.Load("min", ir.MemF32), columns.Load("max", ir.MemF32)
+	widest := magnitude(columns, lo).As(ir.I32) // a NaN is beyond an infinity
+	for _, row := range []string{"x0", "x1", "x2", "x3", "x4", "x5"} {
+		x = columns.Load(row, t.mem)
+		lo, hi, widest = x.Min(lo), x.Max(hi), widest.IMax(magnitude(columns, x).As(ir.I32))
+	}
+	ordered := widest.As(ir.F32).Ordered()
+	columns.Store("min", ir.MemF32, ordered.Select(lo, widest.As(ir.F32)).Add(columns.Const(0)))
+	columns.Store("max", ir.MemF32, ordered.Select(hi, widest.As(ir.F32)).Add(columns.Const(0)))
+	return []*ir.Kernel{fold, most, reach, columns}
 }
 
 // merge joins the ends of two sets of groups.

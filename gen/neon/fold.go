@@ -50,8 +50,9 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	return m.unary(s, m.FMAXV, v)
 }
 
-// Trees are of groups of 16, 32 and 64.
-func (m *Machine) Trees() []int { return []int{4, 8, 16} }
+// Trees: a turn of four registers hides the loop. Elements of 16 bits are loaded
+// for two registers at once.
+func (m *Machine) Trees(mem ir.Mem) []int { return []int{4, 32 / mem.Bits()} }
 
 // FoldPair folds two registers.
 func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
@@ -60,8 +61,10 @@ func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
 
 // TreeJoin folds neighbouring lanes.
 func (m *Machine) TreeJoin(s *plan.Seg, n *ir.Node, _ int, a, b plan.V) plan.V {
-	even, odd := m.binary(s, sized(asm.S, m.UZP1), a, b), m.binary(s, sized(asm.S, m.UZP2), a, b)
-	return m.FoldPair(s, n, even, odd)
+	if low(n.Op) {
+		return m.binary(s, m.FMINP, a, b)
+	}
+	return m.binary(s, m.FMAXP, a, b)
 }
 
 // FoldAlarm has nothing to do.

@@ -71,3 +71,9 @@ func (m *Machine) BranchReaches(behind, length plan.GPR, l string) {
 	m.XCMPI(r0, 0)
 	m.BGE(l)
 }
+
+// BranchBelow jumps if a < b.
+func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
+	m.XCMP(asm.R(a), asm.R(b))
+	m.BLT(l)
+}

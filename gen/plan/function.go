@@ -57,7 +57,9 @@ func Generate(k *ir.Kernel, m Machine) error {
 // counts are the general registers that hold numbers of elements. In a row,
 // groups holds what the group at hand has left behind the tile, and
 // behind and table what groups and the first parameter's pointer were before it.
-type counts struct{ groups, length, n, behind, table GPR }
+// In a tree, at walks along a group's registers to the last of them, last bytes
+// behind its first element.
+type counts struct{ groups, length, n, behind, table, at, last GPR }
 
 func (p *planner) assignPointers() error {
 	p.ptr = map[string]GPR{}
@@ -80,7 +82,9 @@ func (p *planner) assignPointers() error {
 	p.n = c.n
 	if p.k.Grouped() {
 		c.groups, c.length = take(), take()
-		if !p.k.Folds() {
+		if p.k.Folds() {
+			c.at, c.last = take(), take()
+		} else {
 			c.behind, c.table = take(), take()
 		}
 	}
@@ -164,9 +168,7 @@ func (p *printer) function() {
 	for _, sh := range p.pr.short {
 		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, sh.name)
 	}
-	for _, sh := range p.pr.trees {
-		m.Branch(p.counts.length, Equal, sh.registers*m.Width(), sh.name)
-	}
+	p.chooseTree()
 	if p.pr.groups.meet != nil {
 		p.row()
 	} else {
@@ -264,27 +266,6 @@ func (p *printer) short(sh *shape) {
 	m.Label(head + "end")
 	m.Branch(p.counts.groups, NotEqual, 0, "groups")
 	p.ret()
-}
-
-// tree is the loop in which W groups are reduced together; the last few, and
-// all from a NaN on, go the general way.
-func (p *printer) tree(sh *shape) {
-	m, w := p.m, p.m.Width()
-	m.Label(sh.name)
-	m.Branch(p.counts.groups, Less, w, sh.name+"end")
-	m.LoopHead(sh.name + "loop")
-	p.run(sh.body)
-	for _, s := range p.streams {
-		m.AddImm(p.ptr[s.Name], w*sh.registers*w*s.Mem.Bits()/8)
-	}
-	for _, r := range p.k.Results {
-		m.AddImm(p.ptr[r.Name], 4*w)
-	}
-	m.AddImm(p.counts.groups, -w)
-	m.Branch(p.counts.groups, GreaterEqual, w, sh.name+"loop")
-	m.Label(sh.name + "end")
-	m.Branch(p.counts.groups, NotEqual, 0, "groups")
-	m.Ret()
 }
 
 // tiles is the loop over n elements, and its tail.

@@ -84,11 +84,12 @@ type Machine interface {
 	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
 	FoldFinish(s *Seg, n *ir.Node, acc []V) V
 
-	// Trees are the lengths, in registers, of groups of which W are reduced together:
-	// FoldPair folds two registers, TreeJoin two registers of which each lane, at level
-	// l = 0, 1, ..., holds part of 1<<l groups in turn, to one with 2<<l. FoldAlarm jumps
-	// if a FoldNaN has found one, and Zero is a register of +0.
-	Trees() []int
+	// Trees are how many registers of a group, at most 4, a turn takes in where W groups are
+	// reduced together, the most first: FoldPair folds two registers, TreeJoin
+	// two registers that hold, at level l = 0, 1, ..., parts of 1<<l groups, to one with parts
+	// of 2<<l; at the last level a lane is a group. FoldAlarm jumps if a FoldNaN has found one,
+	// and Zero is a register of +0.
+	Trees(m ir.Mem) []int
 	FoldPair(s *Seg, n *ir.Node, a, b V) V
 	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
 	FoldAlarm(s *Seg, acc []V, label string)
@@ -108,6 +109,7 @@ type Machine interface {
 	SubBranch(r GPR, imm int, l string)         // r -= imm; jumps if it is negative then
 	BranchReach(a, b GPR, l string)             // jumps if a >= b
 	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
+	BranchBelow(a, b GPR, l string)             // jumps if a < b
 
 	Begin(f *Func)
 	Comment(lines ...string)
@@ -117,6 +119,7 @@ type Machine interface {
 	Label(l string)
 	LoopHead(l string) // a label worth aligning
 	Branch(r GPR, c Cond, imm int, l string)
+	BranchMultiple(r GPR, power int, l string) // jumps if r is a multiple of a power of two
 	Jump(l string)
 	Move(d, s GPR)
 	Add(d, s GPR)
@@ -202,13 +205,14 @@ type Seg struct {
 	at      map[string]Addr
 	params  map[V]Addr // where parameters of short groups are
 	name    string     // of the loop, for labels
-	rare    bool       // what is done instead of another segment
-	alarm   string     // where alarms go
-	second  bool       // a tile's second half
-	next    int        // groups between those of the segment and those that the pointers are at
-	mixture *mixture   // where groups meet
-	Tail    bool       // fewer elements than a tile are left
-	Fill    bool       // the missing ones must be values of the group
+	splits  map[[3]int][2]V
+	rare    bool     // what is done instead of another segment
+	alarm   string   // where alarms go
+	second  bool     // a tile's second half
+	next    int      // groups between those of the segment and those that the pointers are at
+	mixture *mixture // where groups meet
+	Tail    bool     // fewer elements than a tile are left
+	Fill    bool     // the missing ones must be values of the group
 }
 
 // RareLabel is where an alarm goes.
@@ -442,7 +446,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}}
+	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -544,7 +548,7 @@ type shape struct {
 	first      *Seg          // the first half of a tile, up to what an alarm looks at
 	ahead      *Seg          // the first half of the next tile and the second half of this one
 	after      *Seg
-	registers  int // of a group, where W groups are reduced together
+	tree       *tree
 }
 
 // program is a function before printing.
@@ -586,8 +590,8 @@ func (p *planner) build() *program {
 	}
 	pr.groups = p.shape(pr, 1, false)
 	if p.k.Folds() {
-		for _, registers := range p.m.Trees() {
-			pr.trees = append(pr.trees, p.tree(pr, registers))
+		for _, t := range p.treeKinds() {
+			pr.trees = append(pr.trees, p.tree(pr, t))
 		}
 	} else {
 		pr.lanes = p.shape(pr, 4, true)
@@ -767,87 +771,6 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		s.Add(p.m.Copy(v, there[i]))
 	}
 	sh.ahead = s
-}
-
-// tree reduces W groups of so many registers together: each group to a
-// register, and those pairwise to one that has a number per lane.
-func (p *planner) tree(pr *program, registers int) *shape {
-	sh := &shape{name: fmt.Sprintf("tree%d", registers), registers: registers}
-	s := p.seg(pr.call, false, 1)
-	var folds, nans []*ir.Node
-	for _, n := range p.k.Nodes {
-		switch {
-		case n.Op == ir.OpFoldNaN:
-			nans = append(nans, n)
-		case n.Op.Fold():
-			folds = append(folds, n)
-		}
-	}
-	accs := map[*ir.Node][]V{}
-	for _, n := range nans {
-		accs[n] = p.m.FoldInit(s, n)
-	}
-	var unchecked []V
-	stacks := map[*ir.Node][]V{}
-	for group := range p.m.Width() {
-		for r := range registers {
-			x := s.element(folds[0].Args[0], group*registers+r)
-			for _, n := range folds {
-				if stack := stacks[n]; r == 0 {
-					stacks[n] = append(stack, x)
-				} else {
-					stack[len(stack)-1] = p.m.FoldPair(s, n, stack[len(stack)-1], x)
-				}
-			}
-			if unchecked = append(unchecked, x); len(unchecked) == 2 {
-				for _, n := range nans {
-					p.m.FoldStep(s, n, accs[n], 1, unchecked)
-				}
-				unchecked = nil
-			}
-		}
-		for _, n := range folds {
-			stack := stacks[n]
-			for level := 0; (group+1)>>level&1 == 0 && len(stack) > 1; level++ {
-				top := len(stack) - 1
-				stack = append(stack[:top-1], p.m.TreeJoin(s, n, level, stack[top-1], stack[top]))
-			}
-			stacks[n] = stack
-		}
-	}
-	for _, n := range nans {
-		p.m.FoldAlarm(s, accs[n], "groups")
-		s.vals[[2]int{n.ID, 0}] = p.m.Zero(s)
-	}
-	for _, n := range folds {
-		s.vals[[2]int{n.ID, 0}] = stacks[n][0]
-	}
-	s.share = p.m.Width()
-	for _, r := range p.k.Results {
-		p.m.Lower(s, r, 0, [][]V{{s.scalar(r.Args[0])}}, s.place(r, 0))
-	}
-	sh.group, sh.body = p.seg(pr.call, false, 1), s
-	return sh
-}
-
-// element computes register i of a group's run for a tree.
-func (s *Seg) element(n *ir.Node, i int) V {
-	if n.Op == ir.OpAs {
-		return s.element(n.Args[0], i)
-	}
-	var at Addr
-	if n.Op == ir.OpLoad {
-		at = Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
-	}
-	var args [][]V
-	for _, a := range s.p.operands(n) {
-		if s.p.k.Levels(false)[a.ID] == ir.PerElement {
-			args = append(args, []V{s.element(a, i)})
-		} else {
-			args = append(args, []V{s.demand(a, 0)})
-		}
-	}
-	return s.p.m.Lower(s, n, 0, args, at)
 }
 
 // Results is how many groups' results a segment stores at once.

@@ -96,44 +96,49 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	return v
 }
 
-// Trees are of groups of 16, 32, 64, and with AVX-512 of 128.
-func (m *Machine) Trees() []int {
-	if m.wide {
-		return []int{1, 2, 4, 8}
-	}
-	return []int{2, 4, 8}
-}
+// Trees: pairs share a search for NaNs.
+func (m *Machine) Trees(ir.Mem) []int { return []int{4, 2, 1} }
 
 // FoldPair folds two registers.
 func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
 	return m.pack(s, foldName[n.Op], a, b)
 }
 
-// TreeJoin folds neighbouring 32-bit lanes, then pairs of them, then 128-bit lanes.
+// TreeJoin folds halves of 128-bit lanes, then the lanes in those, then halves
+// of the register, then the 128-bit lanes in those. Halves are of two registers
+// at once: a blend, which costs less than a shuffle, leaves one of each where it is.
 func (m *Machine) TreeJoin(s *plan.Seg, n *ir.Node, level int, a, b plan.V) plan.V {
-	part := func(emit func(d, a, b int)) plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { emit(d, u[0], u[1]) }, a, b)
-	}
-	named := func(name string) plan.V {
-		return part(func(d, a, b int) { m.i(name, m.vec(b), m.vec(a), m.vec(d)) })
-	}
-	shuffled := func(name string, imm uint64) plan.V {
-		return part(func(d, a, b int) { m.i(name, operand.Imm(imm), m.vec(b), m.vec(a), m.vec(d)) })
-	}
-	var lo, hi plan.V
-	switch {
-	case level == 0:
-		lo, hi = named("VUNPCKLPS"), named("VUNPCKHPS")
-	case level == 1:
-		lo, hi = named("VUNPCKLPD"), named("VUNPCKHPD")
-	case !m.wide:
-		lo, hi = shuffled("VPERM2F128", 0x20), shuffled("VPERM2F128", 0x31)
-	case level == 2:
-		lo, hi = shuffled("VSHUFF32X4", 0x44), shuffled("VSHUFF32X4", 0xee)
-	default:
-		lo, hi = shuffled("VSHUFF32X4", 0x88), shuffled("VSHUFF32X4", 0xdd)
-	}
+	lo, hi := s.Split(level, a, b, func() (lo, hi plan.V) {
+		shuffled := func(name string, imm uint64) plan.V {
+			return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(imm), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
+		}
+		name := "VSHUFPS"
+		if level >= 2 {
+			name = "VSHUFF32X4"
+		}
+		switch {
+		case level%2 == 1:
+			return shuffled(name, 0x88), shuffled(name, 0xdd)
+		case m.wide:
+			half := m.lanesMask(s, []uint32{0xcccc, 0xff00}[level/2])
+			return m.choose(s, half, b, a), shuffled(name, 0x4e)
+		case level == 0:
+			return shuffled("VBLENDPS", 0xcc), shuffled(name, 0x4e)
+		}
+		return shuffled("VBLENDPS", 0xf0), shuffled("VPERM2F128", 0x21)
+	})
 	return m.FoldPair(s, n, lo, hi)
+}
+
+// lanesMask is a constant of lanes.
+func (m *Machine) lanesMask(s *plan.Seg, lanes uint32) plan.V {
+	k, _ := s.Split(-1, plan.V(lanes), 0, func() (k, _ plan.V) {
+		return s.Op(plan.Mask, func(d int, _ []int) {
+			m.i("MOVL", operand.U32(lanes), scratch.As32())
+			m.i("KMOVW", scratch.As32(), ks[d])
+		}), 0
+	})
+	return k
 }
 
 // FoldAlarm jumps if a FoldNaN's accumulator has a bit.

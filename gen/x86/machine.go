@@ -281,6 +281,12 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	m.i([]string{plan.Less: "JLT", plan.GreaterEqual: "JGE", plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
 }
 
+// BranchMultiple jumps if a general register is a multiple of a power of two.
+func (m *Machine) BranchMultiple(r plan.GPR, power int, l string) {
+	m.i("TESTQ", operand.U32(uint32(power-1)), gprs[r])
+	m.i("JEQ", operand.LabelRef(l))
+}
+
 // Jump goes to a label.
 func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
 

@@ -83,3 +83,9 @@ func (m *Machine) BranchReaches(behind, length plan.GPR, l string) {
 	m.i("ADDQ", gprs[length], scratch)
 	m.i("JGE", operand.LabelRef(l))
 }
+
+// BranchBelow jumps if a < b.
+func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
+	m.i("CMPQ", gprs[a], gprs[b])
+	m.i("JLT", operand.LabelRef(l))
+}

@@ -1273,6 +1273,31 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 	panic("asm: no such implementation of Reach")
 }
 
+// MinMaxColumns takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+func MinMaxColumns(isa ISA, elemKind Elem, min *float32, max *float32, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		MinMaxColumnsAVX2(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		MinMaxColumnsF16AVX2(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		MinMaxColumnsBF16AVX2(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0:
+		MinMaxColumnsAVX512(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		MinMaxColumnsF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		MinMaxColumnsBF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		return
+	}
+	panic("asm: no such implementation of MinMaxColumns")
+}
+
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
 func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {

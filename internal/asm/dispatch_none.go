@@ -139,6 +139,11 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 	panic("asm: no such implementation of Reach")
 }
 
+// MinMaxColumns takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+func MinMaxColumns(isa ISA, elemKind Elem, min *float32, max *float32, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+	panic("asm: no such implementation of MinMaxColumns")
+}
+
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
 func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {

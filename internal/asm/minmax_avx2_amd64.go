@@ -26,6 +26,12 @@ func AbsMaxAVX2(x *float32, most *float32, groups int, length int)
 //go:noescape
 func ReachAVX2(x *float32, low *float32, high *float32, groups int, length int)
 
+// MinMaxColumnsAVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsAVX2(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
+
 // MinMaxF16AVX2 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -48,6 +54,12 @@ func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
 //go:noescape
 func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
 
+// MinMaxColumnsF16AVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
 // MinMaxBF16AVX2 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -69,6 +81,12 @@ func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
 //
 //go:noescape
 func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
+
+// MinMaxColumnsBF16AVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsBF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
 // MergeMinMaxAVX2 sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
 // It runs over n >= 1 elements.

@@ -26,6 +26,12 @@ func AbsMaxNEON(x *float32, most *float32, groups int, length int)
 //go:noescape
 func ReachNEON(x *float32, low *float32, high *float32, groups int, length int)
 
+// MinMaxColumnsNEON takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsNEON(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
+
 // MinMaxF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -48,6 +54,12 @@ func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
 //go:noescape
 func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
 
+// MinMaxColumnsF16NEON takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
 // MinMaxBF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -69,6 +81,12 @@ func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
 //
 //go:noescape
 func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
+// MinMaxColumnsBF16NEON takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MinMaxColumnsBF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
 // MergeMinMaxNEON sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
 // It runs over n >= 1 elements.

@@ -20,12 +20,14 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $4, R5
+	BGE tree1
 groups:
 	VMOV V15.B16, V13.B16
 	VMOV V15.B16, V12.B16
@@ -114,74 +116,186 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6ea1f402 // fminp v2.4s, v0.4s, v1.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	WORD $0x6ea3f424 // fminp v4.4s, v1.4s, v3.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<2, R7, R7
+	SUB $64, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R3), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
+	FMOVQ 48(R3), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R0), F3
+	FMOVQ 32(R6), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 112(R0), F3
+	FMOVQ 48(R6), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 128(R0), F0
-	FMOVQ 144(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	FMOVQ 208(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 224(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 240(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R3), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	FMOVQ 16(R3), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R3), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R3), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F5
+	FMOVQ 16(R6), F7
+	WORD $0x4ea7f4a8 // fmin v8.4s, v5.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	FMOVQ 32(R6), F7
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	FMOVQ 48(R6), F7
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, (R1)
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R2)
-	ADD $256, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -190,348 +304,100 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree1:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	FMOVQ 144(R0), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 160(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 176(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 192(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 208(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 224(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 240(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 256(R0), F0
-	FMOVQ 272(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 384(R0), F1
-	FMOVQ 400(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 416(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 432(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 448(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 464(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 480(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 496(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<2, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F4
+	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
+	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F4
+	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	VMOV V4.B16, V5.B16
+	VMOV V4.B16, V4.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F6
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea5f463 // fminp v3.4s, v3.4s, v5.4s
+	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
+	WORD $0x6e24f442 // fmaxp v2.4s, v2.4s, v4.4s
+	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, (R2)
-	ADD $512, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree8loop
-tree8end:
-	CBNZ R4, groups
-	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 256(R0), F1
-	FMOVQ 272(R0), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 288(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 304(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 320(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 336(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 352(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 368(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 384(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 400(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 416(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 432(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 448(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 464(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 480(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 496(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 512(R0), F0
-	FMOVQ 528(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 544(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 576(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 592(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 608(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 624(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 640(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 656(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 672(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 688(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 704(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 720(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 736(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 752(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 768(R0), F1
-	FMOVQ 784(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 800(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 816(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 832(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 848(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 864(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 880(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 896(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 912(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 928(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 944(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 960(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 976(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 992(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 1008(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
-	ADD $1024, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree16loop
-tree16end:
+	BGE tree1loop
+tree1end:
 	CBNZ R4, groups
 	RET
 
@@ -549,12 +415,14 @@ TEXT ·AbsMaxNEON(SB), NOSPLIT, $72-32
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+16(FP), R3
 	MOVD length+24(FP), R4
-	CMP $16, R4
-	BEQ tree4
-	CMP $32, R4
-	BEQ tree8
-	CMP $64, R4
-	BEQ tree16
+	CMP $4, R4
+	BEQ tree
+	AND $15, R4, R16
+	CBZ R16, tree4
+	CMP $256, R4
+	BGE tree4
+	CMP $4, R4
+	BGE tree1
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -630,65 +498,179 @@ groupend:
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
-tree4:
+tree:
 	CMP $4, R3
-	BLT tree4end
-tree4loop:
+	BLT treeend
+treeloop:
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
 	FMOVQ 16(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 80(R0), F2
+	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 96(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 112(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 128(R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 144(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 208(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 224(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 240(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
-	ADD $256, R0, R0
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treeloop
+treeend:
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+	SUB R6, R6, R6
+	ADD R4<<2, R6, R6
+	SUB $64, R6, R6
+tree4loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	CMP R2, R5
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R5), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn0
+tree4done0:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	CMP R2, R5
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn1
+tree4done1:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	CMP R2, R5
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn2
+tree4done2:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	CMP R2, R5
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	FMOVQ 16(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	FMOVQ 32(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	FMOVQ 48(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn3
+tree4done3:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R1)
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
@@ -696,328 +678,92 @@ tree4loop:
 tree4end:
 	CBNZ R3, groups
 	RET
-tree8:
+tree1:
 	CMP $4, R3
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree1end
+	SUB R6, R6, R6
+	ADD R4<<2, R6, R6
+	SUB $16, R6, R6
+tree1loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
 	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
+	VMOV V0.B16, V0.B16
+	CMP R2, R5
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R5), F1
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn0
+tree1done0:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 144(R0), F2
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 160(R0), F2
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn1
+tree1done1:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 176(R0), F2
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn2
+tree1done2:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 192(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 208(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 224(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 240(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 256(R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 272(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 288(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 304(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 320(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 336(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 352(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 368(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 384(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 400(R0), F3
+	VMOV V2.B16, V2.B16
+	CMP R2, R5
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 416(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 432(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 448(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 464(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 480(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 496(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn3
+tree1done3:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
-	ADD $512, R0, R0
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
-	BGE tree8loop
-tree8end:
-	CBNZ R3, groups
-	RET
-tree16:
-	CMP $4, R3
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 144(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 224(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 240(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 256(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 272(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 288(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 304(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 320(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 336(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 352(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 368(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 384(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 400(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 416(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 432(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 448(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 464(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 480(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 496(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 512(R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 528(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 544(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 576(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 592(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 608(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 624(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 640(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 656(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 672(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 688(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 704(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 720(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 736(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 752(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 768(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 784(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 800(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 816(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 832(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 848(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 864(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 880(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 896(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 912(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 928(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 944(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 960(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 976(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 992(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 1008(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	FMOVQ F0, (R1)
-	ADD $1024, R0, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree16loop
-tree16end:
+	BGE tree1loop
+tree1end:
 	CBNZ R3, groups
 	RET
 
@@ -1035,12 +781,14 @@ TEXT ·ReachNEON(SB), NOSPLIT, $72-40
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $4, R5
+	BGE tree1
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -1132,77 +880,192 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6ea1f402 // fminp v2.4s, v0.4s, v1.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	WORD $0x6ea3f424 // fminp v4.4s, v1.4s, v3.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<2, R7, R7
+	SUB $64, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
+	FMOVQ 32(R3), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
+	FMOVQ 48(R3), F1
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	FMOVQ 80(R0), F3
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F3
 	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 96(R0), F3
+	FMOVQ 32(R6), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 112(R0), F3
+	FMOVQ 48(R6), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 128(R0), F0
-	FMOVQ 144(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	FMOVQ 208(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 224(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 240(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R3), F3
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R6), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	FMOVQ 16(R3), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 32(R3), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	FMOVQ 48(R3), F5
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F5
+	FMOVQ 16(R6), F7
+	WORD $0x4ea7f4a8 // fmin v8.4s, v5.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	FMOVQ 32(R6), F7
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	FMOVQ 48(R6), F7
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V0.B16, V4.B16, V1.B16
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
 	FMOVQ F1, (R1)
 	FMOVQ F0, (R2)
-	ADD $256, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -1211,355 +1074,716 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree1:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	FMOVQ 144(R0), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 160(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 176(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 192(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 208(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 224(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 240(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 256(R0), F0
-	FMOVQ 272(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 384(R0), F1
-	FMOVQ 400(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 416(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 432(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 448(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 464(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 480(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 496(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<2, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F2
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	FMOVQ F1, (R1)
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F4
+	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
+	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F4
+	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	VMOV V4.B16, V5.B16
+	VMOV V4.B16, V4.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F6
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea5f463 // fminp v3.4s, v3.4s, v5.4s
+	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
+	WORD $0x6e24f442 // fmaxp v2.4s, v2.4s, v4.4s
+	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VUSHR $31, V1.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
 	FMOVQ F0, (R2)
-	ADD $512, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree8loop
-tree8end:
+	BGE tree1loop
+tree1end:
 	CBNZ R4, groups
 	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
+
+// func MinMaxColumnsNEON(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
+
+TEXT ·MinMaxColumnsNEON(SB), NOSPLIT, $520-72
+	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
+	// per call: V15 0x7fffffff, V14 0x0
+	// vector registers in use at once: 7
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD x0+16(FP), R2
+	MOVD x1+24(FP), R3
+	MOVD x2+32(FP), R4
+	MOVD x3+40(FP), R5
+	MOVD x4+48(FP), R6
+	MOVD x5+56(FP), R7
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD n+64(FP), R8
+	CMP $16, R8
+	BLT lanetail
+laneloop:
 	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 32(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 48(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 256(R0), F1
-	FMOVQ 272(R0), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 288(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 304(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 320(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 336(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 352(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 368(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 384(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 400(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 416(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 432(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 448(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 464(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 480(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVQ 496(R0), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 512(R0), F0
-	FMOVQ 528(R0), F1
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 544(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 560(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 576(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 592(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 608(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 624(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 640(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 656(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 672(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 688(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 704(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 720(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 736(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 752(R0), F1
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 768(R0), F1
-	FMOVQ 784(R0), F5
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 800(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 816(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 832(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 848(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 864(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 880(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 896(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 912(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 928(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 944(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 960(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 976(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 992(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVQ 1008(R0), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
+	FMOVQ (R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ (R3), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ (R4), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ (R5), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ (R6), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ (R7), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
 	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ F0, (R2)
-	ADD $1024, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree16loop
-tree16end:
-	CBNZ R4, groups
+	FMOVQ F4, (R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R0), F0
+	FMOVQ 16(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 16(R2), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R3), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R4), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R5), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R6), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R7), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 16(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 32(R2), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R4), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R5), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R6), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R7), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 32(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 32(R1)
+	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 48(R2), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R4), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R5), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R6), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R7), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 48(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 48(R1)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	ADD $64, R7, R7
+	SUB $16, R8, R8
+	CMP $16, R8
+	BGE laneloop
+lanetail:
+	CBZ R8, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R8, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R8, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R8, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R8, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R8, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R8, piece6
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece6:
+	TBZ $1, R8, piece7
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece7:
+	TBZ $0, R8, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R2, R16
+	ADD $144, RSP, R17
+	TBZ $3, R8, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R8, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R8, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R8, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R3, R16
+	ADD $208, RSP, R17
+	TBZ $3, R8, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R8, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R8, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R8, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 272(RSP)
+	FMOVQ F31, 288(RSP)
+	FMOVQ F31, 304(RSP)
+	FMOVQ F31, 320(RSP)
+	MOVD R4, R16
+	ADD $272, RSP, R17
+	TBZ $3, R8, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R8, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R8, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R8, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 336(RSP)
+	FMOVQ F31, 352(RSP)
+	FMOVQ F31, 368(RSP)
+	FMOVQ F31, 384(RSP)
+	MOVD R5, R16
+	ADD $336, RSP, R17
+	TBZ $3, R8, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R8, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R8, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R8, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 400(RSP)
+	FMOVQ F31, 416(RSP)
+	FMOVQ F31, 432(RSP)
+	FMOVQ F31, 448(RSP)
+	MOVD R6, R16
+	ADD $400, RSP, R17
+	TBZ $3, R8, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R8, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R8, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R8, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 464(RSP)
+	FMOVQ F31, 480(RSP)
+	FMOVQ F31, 496(RSP)
+	FMOVQ F31, 512(RSP)
+	MOVD R7, R16
+	ADD $464, RSP, R17
+	TBZ $3, R8, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R8, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R8, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R8, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
+	FMOVQ 16(RSP), F0
+	FMOVQ 80(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 208(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 272(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 336(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 400(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 464(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 16(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 80(RSP)
+	CMP $5, R8
+	BLT lanetailnarrow
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 288(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 352(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 416(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 480(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 32(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 96(RSP)
+	CMP $9, R8
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F0
+	FMOVQ 112(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 176(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 240(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 304(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 368(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 432(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 496(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 48(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 112(RSP)
+	CMP $13, R8
+	BLT lanetailnarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 256(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 320(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 384(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 448(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	FMOVQ 512(RSP), F3
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 64(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 128(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R8, piece33
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece33:
+	TBZ $2, R8, piece34
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece34:
+	TBZ $1, R8, piece35
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece35:
+	TBZ $0, R8, piece36
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece36:
+	ADD $80, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R8, piece37
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece37:
+	TBZ $2, R8, piece38
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece38:
+	TBZ $1, R8, piece39
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece39:
+	TBZ $0, R8, piece40
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece40:
+laneend:
 	RET
 
 // func MinMaxF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
@@ -1578,12 +1802,14 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree2
 groups:
 	VMOV V15.B16, V13.B16
 	VMOV V15.B16, V12.B16
@@ -1672,82 +1898,204 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $32, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
 	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217809 // fcvtl v9.4s, v0.4h
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, (R2)
-	ADD $128, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -1756,396 +2104,124 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree2loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R3, R6
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R6), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	ADD $256, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree8loop
-tree8end:
-	CBNZ R4, groups
-	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn0
+tree2done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 144(R0), F0
+	CMP R3, R6
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn1
+tree2done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 160(R0), F0
+	CMP R3, R6
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 176(R0), F0
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn2
+tree2done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn3
+tree2done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, (R2)
-	ADD $512, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree16loop
-tree16end:
+	BGE tree2loop
+tree2end:
 	CBNZ R4, groups
 	RET
 
@@ -2163,12 +2239,14 @@ TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+16(FP), R3
 	MOVD length+24(FP), R4
-	CMP $16, R4
-	BEQ tree4
-	CMP $32, R4
-	BEQ tree8
-	CMP $64, R4
-	BEQ tree16
+	CMP $4, R4
+	BEQ tree
+	AND $15, R4, R16
+	CBZ R16, tree4
+	CMP $256, R4
+	BGE tree4
+	CMP $8, R4
+	BGE tree2
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -2244,73 +2322,197 @@ groupend:
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
-tree4:
+tree:
 	CMP $4, R3
-	BLT tree4end
-tree4loop:
+	BLT treeend
+treeloop:
 	FMOVQ (R0), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R0), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x6e20f442 // fmaxp v2.4s, v2.4s, v0.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treeloop
+treeend:
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $32, R6, R6
+tree4loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R2, R5
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R5), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R5), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn0
+tree4done0:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R5), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
 	VAND V15.B16, V4.B16, V4.B16
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn1
+tree4done1:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $128, R0, R0
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R5), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn2
+tree4done2:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R5), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn3
+tree4done3:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
@@ -2318,376 +2520,120 @@ tree4loop:
 tree4end:
 	CBNZ R3, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R3
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $16, R6, R6
+tree2loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R2, R5
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R5), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 80(R0), F0
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn0
+tree2done0:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R5), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn1
+tree2done1:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $256, R0, R0
+	CMP R2, R5
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R5), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn2
+tree2done2:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R2, R5
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R5), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn3
+tree2done3:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
-	BGE tree8loop
-tree8end:
-	CBNZ R3, groups
-	RET
-tree16:
-	CMP $4, R3
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 144(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 160(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 176(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $512, R0, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree16loop
-tree16end:
+	BGE tree2loop
+tree2end:
 	CBNZ R3, groups
 	RET
 
@@ -2705,12 +2651,14 @@ TEXT ·ReachF16NEON(SB), NOSPLIT, $40-40
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree2
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -2802,85 +2750,210 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $32, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
 	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x0e217809 // fcvtl v9.4s, v0.4h
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
 	FMOVQ F0, (R1)
 	FMOVQ F1, (R2)
-	ADD $128, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -2889,403 +2962,740 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree2loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R3, R6
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R6), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn0
+tree2done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 96(R0), F0
+	CMP R3, R6
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn1
+tree2done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 112(R0), F0
+	CMP R3, R6
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R6), F0
 	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn2
+tree2done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R6), F0
+	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn3
+tree2done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
 	FMOVQ F0, (R1)
 	FMOVQ F1, (R2)
-	ADD $256, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree8loop
-tree8end:
+	BGE tree2loop
+tree2end:
 	CBNZ R4, groups
 	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
+
+// func MinMaxColumnsF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
+TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
+	// per call: V15 0x7fffffff, V14 0x0
+	// vector registers in use at once: 13
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD x0+16(FP), R2
+	MOVD x1+24(FP), R3
+	MOVD x2+32(FP), R4
+	MOVD x3+40(FP), R5
+	MOVD x4+48(FP), R6
+	MOVD x5+56(FP), R7
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD n+64(FP), R8
+	CMP $16, R8
+	BLT lanetail
+laneloop:
 	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ (R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ (R3), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ (R4), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ (R5), F6
+	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ (R6), F7
+	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ (R7), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, (R0)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, (R1)
 	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 144(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 160(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 176(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
+	FMOVQ 16(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
 	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	ADD $512, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree16loop
-tree16end:
-	CBNZ R4, groups
+	FMOVQ F4, 16(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 16(R2), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 16(R3), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 16(R4), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 16(R5), F6
+	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 16(R6), F7
+	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 16(R7), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 32(R0)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 32(R1)
+	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 48(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 48(R1)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	ADD $32, R4, R4
+	ADD $32, R5, R5
+	ADD $32, R6, R6
+	ADD $32, R7, R7
+	SUB $16, R8, R8
+	CMP $16, R8
+	BGE laneloop
+lanetail:
+	CBZ R8, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R8, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R8, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R8, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R8, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R8, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R8, piece6
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece6:
+	TBZ $1, R8, piece7
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece7:
+	TBZ $0, R8, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	MOVD R2, R16
+	ADD $144, RSP, R17
+	TBZ $3, R8, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R8, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R8, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R8, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $176, RSP, R17
+	TBZ $3, R8, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R8, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R8, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R8, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R8, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R8, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R8, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R8, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R5, R16
+	ADD $240, RSP, R17
+	TBZ $3, R8, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R8, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R8, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R8, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 272(RSP)
+	FMOVQ F31, 288(RSP)
+	MOVD R6, R16
+	ADD $272, RSP, R17
+	TBZ $3, R8, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R8, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R8, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R8, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 304(RSP)
+	FMOVQ F31, 320(RSP)
+	MOVD R7, R16
+	ADD $304, RSP, R17
+	TBZ $3, R8, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R8, piece30
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece30:
+	TBZ $1, R8, piece31
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece31:
+	TBZ $0, R8, piece32
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece32:
+	FMOVQ 16(RSP), F0
+	FMOVQ 80(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 176(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 208(RSP), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 240(RSP), F6
+	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 272(RSP), F7
+	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 304(RSP), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 16(RSP)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 80(RSP)
+	CMP $5, R8
+	BLT lanetailnarrow
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 32(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 96(RSP)
+	CMP $9, R8
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F0
+	FMOVQ 112(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 192(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 224(RSP), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 256(RSP), F6
+	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 288(RSP), F7
+	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 320(RSP), F8
+	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 48(RSP)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 112(RSP)
+	CMP $13, R8
+	BLT lanetailnarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 64(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 128(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R8, piece33
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece33:
+	TBZ $2, R8, piece34
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece34:
+	TBZ $1, R8, piece35
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece35:
+	TBZ $0, R8, piece36
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece36:
+	ADD $80, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R8, piece37
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece37:
+	TBZ $2, R8, piece38
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece38:
+	TBZ $1, R8, piece39
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece39:
+	TBZ $0, R8, piece40
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece40:
+laneend:
 	RET
 
 // func MinMaxBF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
@@ -3304,12 +3714,14 @@ TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree2
 groups:
 	VMOV V15.B16, V13.B16
 	VMOV V15.B16, V12.B16
@@ -3398,82 +3810,204 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $32, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
 	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613809 // shll v9.4s, v0.4h, #16
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, (R2)
-	ADD $128, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -3482,396 +4016,124 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree2loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R3, R6
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R6), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	ADD $256, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree8loop
-tree8end:
-	CBNZ R4, groups
-	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn0
+tree2done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 144(R0), F0
+	CMP R3, R6
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn1
+tree2done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 160(R0), F0
+	CMP R3, R6
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 176(R0), F0
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn2
+tree2done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn3
+tree2done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	FMOVQ F4, (R1)
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	FMOVQ F2, (R1)
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, (R2)
-	ADD $512, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree16loop
-tree16end:
+	BGE tree2loop
+tree2end:
 	CBNZ R4, groups
 	RET
 
@@ -3889,12 +4151,14 @@ TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+16(FP), R3
 	MOVD length+24(FP), R4
-	CMP $16, R4
-	BEQ tree4
-	CMP $32, R4
-	BEQ tree8
-	CMP $64, R4
-	BEQ tree16
+	CMP $4, R4
+	BEQ tree
+	AND $15, R4, R16
+	CBZ R16, tree4
+	CMP $256, R4
+	BGE tree4
+	CMP $8, R4
+	BGE tree2
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -3970,73 +4234,197 @@ groupend:
 	SUB $1, R3, R3
 	CBNZ R3, groups
 	RET
-tree4:
+tree:
 	CMP $4, R3
-	BLT tree4end
-tree4loop:
+	BLT treeend
+treeloop:
 	FMOVQ (R0), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R0), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x6e20f442 // fmaxp v2.4s, v2.4s, v0.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treeloop
+treeend:
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $32, R6, R6
+tree4loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R2, R5
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R5), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R5), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn0
+tree4done0:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R5), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
 	VAND V15.B16, V4.B16, V4.B16
 	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn1
+tree4done1:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $128, R0, R0
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R5), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn2
+tree4done2:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R2, R5
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R5), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	ADD $32, R5, R5
+	CMP R2, R5
+	BLT tree4turn3
+tree4done3:
+	MOVD R2, R5
+	ADD $32, R5, R5
+	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
@@ -4044,376 +4432,120 @@ tree4loop:
 tree4end:
 	CBNZ R3, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R3
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $16, R6, R6
+tree2loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R2, R5
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R5), F0
 	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
 	VAND V15.B16, V2.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 80(R0), F0
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn0
+tree2done0:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	CMP R2, R5
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R5), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn1
+tree2done1:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $256, R0, R0
+	CMP R2, R5
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R5), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn2
+tree2done2:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R2, R5
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R5), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VAND V15.B16, V0.B16, V0.B16
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree2turn3
+tree2done3:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
+	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	MOVD R5, R0
 	ADD $16, R1, R1
 	SUB $4, R3, R3
 	CMP $4, R3
-	BGE tree8loop
-tree8end:
-	CBNZ R3, groups
-	RET
-tree16:
-	CMP $4, R3
-	BLT tree16end
-tree16loop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 144(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 160(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 176(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	VUZP1 V2.S4, V1.S4, V0.S4
-	VUZP2 V2.S4, V1.S4, V1.S4
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	VUZP1 V3.S4, V2.S4, V1.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	ADD $512, R0, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree16loop
-tree16end:
+	BGE tree2loop
+tree2end:
 	CBNZ R3, groups
 	RET
 
@@ -4431,12 +4563,14 @@ TEXT ·ReachBF16NEON(SB), NOSPLIT, $40-40
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
-	CMP $16, R5
-	BEQ tree4
-	CMP $32, R5
-	BEQ tree8
-	CMP $64, R5
-	BEQ tree16
+	CMP $4, R5
+	BEQ tree
+	AND $15, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree2
 groups:
 	VMOV V14.B16, V13.B16
 	VMOV V14.B16, V12.B16
@@ -4528,85 +4662,210 @@ groupend:
 	SUB $1, R4, R4
 	CBNZ R4, groups
 	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
+	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
+	FMOVQ F0, (R1)
+	FMOVQ F1, (R2)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $32, R7, R7
 tree4loop:
-	FMOVQ (R0), F0
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 16(R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 64(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 80(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 96(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 112(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
 	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	FMOVQ 16(R6), F0
+	WORD $0x2e613809 // shll v9.4s, v0.4h, #16
+	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	ADD $32, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $32, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
 	FMOVQ F0, (R1)
 	FMOVQ F1, (R2)
-	ADD $128, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
@@ -4615,403 +4874,740 @@ tree4loop:
 tree4end:
 	CBNZ R4, groups
 	RET
-tree8:
+tree2:
 	CMP $4, R4
-	BLT tree8end
-tree8loop:
-	FMOVQ (R0), F0
+	BLT tree2end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree2loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
+	CMP R3, R6
+	BGE tree2done0
+tree2turn0:
+	FMOVQ (R6), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn0
+tree2done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 96(R0), F0
+	CMP R3, R6
+	BGE tree2done1
+tree2turn1:
+	FMOVQ (R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn1
+tree2done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 112(R0), F0
+	CMP R3, R6
+	BGE tree2done2
+tree2turn2:
+	FMOVQ (R6), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 128(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 144(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 160(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 176(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 192(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 208(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn2
+tree2done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	CMP R3, R6
+	BGE tree2done3
+tree2turn3:
+	FMOVQ (R6), F0
+	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 224(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 240(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree2turn3
+tree2done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V1.B16, V2.B16, V0.B16
 	FMOVQ F0, (R1)
 	FMOVQ F1, (R2)
-	ADD $256, R0, R0
+	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
 	SUB $4, R4, R4
 	CMP $4, R4
-	BGE tree8loop
-tree8end:
+	BGE tree2loop
+tree2end:
 	CBNZ R4, groups
 	RET
-tree16:
-	CMP $4, R4
-	BLT tree16end
-tree16loop:
+
+// func MinMaxColumnsBF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
+TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $328-72
+	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
+	// per call: V15 0x7fffffff, V14 0x0
+	// vector registers in use at once: 13
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD x0+16(FP), R2
+	MOVD x1+24(FP), R3
+	MOVD x2+32(FP), R4
+	MOVD x3+40(FP), R5
+	MOVD x4+48(FP), R6
+	MOVD x5+56(FP), R7
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD n+64(FP), R8
+	CMP $16, R8
+	BLT lanetail
+laneloop:
 	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ (R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ (R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ (R3), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ (R4), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ (R5), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ (R6), F7
+	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ (R7), F8
+	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, (R0)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, (R1)
 	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 64(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 80(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 96(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 112(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 128(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 144(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 160(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 176(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 192(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 208(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 224(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 240(R0), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V4.S4, V2.S4, V0.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	VUZP1 V3.S4, V1.S4, V2.S4
-	VUZP2 V3.S4, V1.S4, V1.S4
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	FMOVQ 256(R0), F1
-	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 272(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 288(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 304(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 320(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 336(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 352(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 368(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 384(R0), F1
-	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 400(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 416(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 432(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 448(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 464(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 480(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	FMOVQ 496(R0), F1
-	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	VUZP1 V6.S4, V4.S4, V1.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	VUZP1 V1.S4, V0.S4, V4.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VUZP1 V5.S4, V3.S4, V0.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	VUZP1 V0.S4, V2.S4, V1.S4
-	VUZP2 V0.S4, V2.S4, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V4.S4, V2.S4
-	VSUB V2.S4, V15.S4, V2.S4
-	VAND V2.B16, V4.B16, V4.B16
+	FMOVQ 16(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
 	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	VBSL V1.B16, V4.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	ADD $512, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree16loop
-tree16end:
-	CBNZ R4, groups
+	FMOVQ F4, 16(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R0), F0
+	FMOVQ 32(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 16(R3), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 16(R4), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 16(R5), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 16(R6), F7
+	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 16(R7), F8
+	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 32(R0)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 32(R1)
+	FMOVQ 48(R0), F0
+	FMOVQ 48(R1), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 48(R0)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 48(R1)
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	ADD $32, R4, R4
+	ADD $32, R5, R5
+	ADD $32, R6, R6
+	ADD $32, R7, R7
+	SUB $16, R8, R8
+	CMP $16, R8
+	BGE laneloop
+lanetail:
+	CBZ R8, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R8, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R8, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R8, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R8, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R1, R16
+	ADD $80, RSP, R17
+	TBZ $3, R8, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R8, piece6
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece6:
+	TBZ $1, R8, piece7
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece7:
+	TBZ $0, R8, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	MOVD R2, R16
+	ADD $144, RSP, R17
+	TBZ $3, R8, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R8, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R8, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R8, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $176, RSP, R17
+	TBZ $3, R8, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R8, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R8, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R8, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R8, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R8, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R8, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R8, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R5, R16
+	ADD $240, RSP, R17
+	TBZ $3, R8, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R8, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R8, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R8, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 272(RSP)
+	FMOVQ F31, 288(RSP)
+	MOVD R6, R16
+	ADD $272, RSP, R17
+	TBZ $3, R8, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R8, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R8, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R8, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 304(RSP)
+	FMOVQ F31, 320(RSP)
+	MOVD R7, R16
+	ADD $304, RSP, R17
+	TBZ $3, R8, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R8, piece30
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece30:
+	TBZ $1, R8, piece31
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece31:
+	TBZ $0, R8, piece32
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece32:
+	FMOVQ 16(RSP), F0
+	FMOVQ 80(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 176(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 208(RSP), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 240(RSP), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 272(RSP), F7
+	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 304(RSP), F8
+	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 16(RSP)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 80(RSP)
+	CMP $5, R8
+	BLT lanetailnarrow
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 32(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 96(RSP)
+	CMP $9, R8
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F0
+	FMOVQ 112(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	FMOVQ 160(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	FMOVQ 192(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	FMOVQ 224(RSP), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	FMOVQ 256(RSP), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	FMOVQ 288(RSP), F7
+	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	FMOVQ 320(RSP), F8
+	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
+	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
+	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
+	VAND V15.B16, V9.B16, V9.B16
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
+	VMOV V9.B16, V10.B16
+	VBSL V2.B16, V0.B16, V10.B16
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	FMOVQ F10, 48(RSP)
+	VBSL V2.B16, V1.B16, V9.B16
+	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
+	FMOVQ F9, 112(RSP)
+	CMP $13, R8
+	BLT lanetailnarrow
+	FMOVQ 64(RSP), F0
+	FMOVQ 128(RSP), F1
+	VAND V15.B16, V0.B16, V2.B16
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	VAND V15.B16, V5.B16, V5.B16
+	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
+	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
+	VAND V15.B16, V6.B16, V6.B16
+	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
+	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
+	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
+	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
+	VAND V15.B16, V7.B16, V7.B16
+	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
+	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
+	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
+	FMOVQ F4, 64(RSP)
+	VBSL V2.B16, V1.B16, V3.B16
+	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
+	FMOVQ F3, 128(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R8, piece33
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece33:
+	TBZ $2, R8, piece34
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece34:
+	TBZ $1, R8, piece35
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece35:
+	TBZ $0, R8, piece36
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece36:
+	ADD $80, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R8, piece37
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece37:
+	TBZ $2, R8, piece38
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece38:
+	TBZ $1, R8, piece39
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece39:
+	TBZ $0, R8, piece40
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece40:
+laneend:
 	RET
 
 // func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)

@@ -101,6 +101,8 @@ func tests() []instruction {
 	v2("FRINTN", "frintn v{d}.4s, v{n}.4s", (*Printer).FRINTN)
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
+	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)
+	v3("FMINP", "fminp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMINP)
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)
 	v2("FMINV", "fminv s{d}, v{n}.4s", (*Printer).FMINV)
 	v2("FCMP", "fcmp s{d}, s{n}", (*Printer).FCMP)

@@ -34,6 +34,12 @@ func (p *Printer) FMAX(d, n, m V) { p.three(0x4e20f400, "fmax", S, d, n, m) }
 // FMIN is d = min(n, m), NaN if either is.
 func (p *Printer) FMIN(d, n, m V) { p.three(0x4ea0f400, "fmin", S, d, n, m) }
 
+// FMAXP is d = the maxima of neighbouring elements of n, then of m, NaN if either is.
+func (p *Printer) FMAXP(d, n, m V) { p.three(0x6e20f400, "fmaxp", S, d, n, m) }
+
+// FMINP is d = the minima of neighbouring elements of n, then of m, NaN if either is.
+func (p *Printer) FMINP(d, n, m V) { p.three(0x6ea0f400, "fminp", S, d, n, m) }
+
 // across encodes a reduction to lane 0.
 func (p *Printer) across(base uint32, name string, d, n V) {
 	p.word(base|n.bits()<<5|d.bits(), "%s s%d, v%d.4s", name, d, n)
