@@ -72,7 +72,7 @@ func TestDifferential(t *testing.T) {
 
 // grids are rows of groups of every kind of length.
 var grids = func() (all []Grid) {
-	for _, length := range []int{1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 96, 100, 127, 128, 129, 130, 300, 1000} {
+	for _, length := range []int{1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 96, 100, 127, 128, 129, 130, 160, 192, 300, 320, 1000} {
 		for _, count := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 33, 50, 64, 65, 70, 130} {
 			for rows := 1; rows <= 3; rows++ {
 				if g := (Grid{rows, count, length}); elements(g) <= 2400 {

@@ -290,8 +290,18 @@ func (p *printer) pipelined(sh *shape, count GPR, tile int) {
 		return
 	}
 	m, name := p.m, sh.name
-	m.Branch(count, Less, fewTiles*tile, name+"loop")
-	p.run(sh.first)
+	if sh.turn != nil {
+		m.Branch(count, GreaterEqual, fewTiles*tile, name+"first")
+		m.Branch(p.counts.n, Less, fewTiles*tile, name+"loop")
+		m.BranchMultiple(count, tile, name+"first")
+		m.Jump(name + "loop")
+		m.Label(name + "first")
+		p.run(sh.first)
+		m.Branch(count, Less, 2*tile, name+"ends")
+	} else {
+		m.Branch(count, Less, fewTiles*tile, name+"loop")
+		p.run(sh.first)
+	}
 	m.LoopHead(sh.ahead.name)
 	p.run(sh.ahead)
 	if sh.share > 1 {
@@ -299,6 +309,29 @@ func (p *printer) pipelined(sh *shape, count GPR, tile int) {
 	}
 	p.advanceStreams(false)
 	m.AddImm(count, -tile)
+	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
+	if sh.turn != nil {
+		p.turn(sh, count, tile)
+	}
+}
+
+// turn has the tile that ends a group begin the next group's first one: n is
+// what is left behind the group at hand.
+func (p *printer) turn(sh *shape, count GPR, tile int) {
+	m, n, name := p.m, p.counts.n, sh.name
+	m.Label(name + "ends")
+	m.Branch(count, NotEqual, tile, name+"loop")
+	m.Branch(n, Equal, 0, name+"loop")
+	m.LoopHead(sh.turn.name)
+	p.run(sh.turn)
+	p.advanceParams(1)
+	p.advanceStreams(false)
+	m.Move(count, p.counts.length)
+	m.Sub(n, count)
+	m.Branch(count, NotEqual, tile, name+"turned")
+	m.Branch(n, NotEqual, 0, sh.turn.name)
+	m.Label(sh.turn.RareLabel())
+	p.run(sh.group)
 	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
 }
 

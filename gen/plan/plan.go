@@ -203,13 +203,14 @@ type Seg struct {
 	lanes   bool
 	share   int // groups per tile
 	at      map[string]Addr
-	params  map[V]Addr // where parameters of short groups are
+	params  map[V]Addr // where parameters are that stay in memory
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
 	rare    bool     // what is done instead of another segment
 	alarm   string   // where alarms go
 	second  bool     // a tile's second half
 	next    int      // groups between those of the segment and those that the pointers are at
+	inplace bool     // parameters stay in memory, for a machine that takes such operands
 	mixture *mixture // where groups meet
 	Tail    bool     // fewer elements than a tile are left
 	Fill    bool     // the missing ones must be values of the group
@@ -232,8 +233,8 @@ func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
 	return v
 }
 
-// Param is where a register's contents are, if it is a parameter of a short group,
-// for a machine that takes such an operand from memory: a register that is not
+// Param is where a register's contents are, if it is a parameter that is used once or
+// twice, for a machine that takes such an operand from memory: a register that is not
 // used is not loaded.
 func (s *Seg) Param(v V) (Addr, bool) {
 	for ; s != nil; s = s.up {
@@ -419,7 +420,7 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 		args = append(args, vs)
 	}
 	v := s.p.m.Lower(s, n, slot, args, s.place(n, slot))
-	if n.Op == ir.OpParam && s.share > 1 && !s.lanes {
+	if n.Op == ir.OpParam && s.inplace {
 		s.params[v] = s.place(n, slot)
 	}
 	return v
@@ -446,7 +447,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}}
+	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -547,6 +548,7 @@ type shape struct {
 	rare       map[*Seg]*Seg // what is done instead of body or tail
 	first      *Seg          // the first half of a tile, up to what an alarm looks at
 	ahead      *Seg          // the first half of the next tile and the second half of this one
+	turn       *Seg          // the same where the next tile begins another group
 	after      *Seg
 	tree       *tree
 }
@@ -596,10 +598,11 @@ func (p *planner) build() *program {
 	} else {
 		pr.lanes = p.shape(pr, 4, true)
 		for _, share := range p.m.Shares() {
-			sh := p.shape(pr, share, false)
-			sh.unload()
-			pr.short = append(pr.short, sh)
+			pr.short = append(pr.short, p.shape(pr, share, false))
 		}
+	}
+	for _, sh := range append(pr.short, pr.groups) {
+		sh.unload()
 	}
 	return pr
 }
@@ -686,7 +689,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 
 // unload drops the loads of parameters that are in no register's use.
 func (sh *shape) unload() {
-	all := append(sh.segments(), sh.group, sh.first, sh.ahead)
+	all := append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn)
 	used := map[V]bool{}
 	for _, s := range all {
 		if s != nil {
@@ -715,14 +718,11 @@ func (sh *shape) unload() {
 // tile's work is what an alarm looks at. An alarm leaves the loop for the plain
 // one, where nothing of this tile is done yet.
 func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
-	up, groups := sh.group, 0
-	if sh.share > 1 { // the next tile has other groups
-		up, groups = pr.call, sh.share
-	}
 	type value struct {
 		n    *ir.Node
 		slot int
 	}
+	short := sh.share > 1
 	var between []value
 	for slot := range 4 {
 		for _, n := range p.between {
@@ -731,16 +731,20 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 			}
 		}
 	}
-	if sh.share > 1 {
+	if short {
 		for _, n := range p.shared {
 			for c := range sh.share {
 				between = append(between, value{n, c * n.Slots() / sh.share})
 			}
 		}
 	}
-	first := func(at map[string]Addr, next int) (*Seg, []V) {
+	half := func(up *Seg, at map[string]Addr, next int) *Seg {
 		s := p.seg(up, false, sh.share)
-		s.at, s.next = at, next
+		s.at, s.next, s.inplace = at, next, up == pr.call
+		return s
+	}
+	first := func(up *Seg, at map[string]Addr, next int) (*Seg, []V) {
+		s := half(up, at, next)
 		var vs []V
 		for _, v := range between {
 			vs = append(vs, s.demand(v.n, v.slot))
@@ -753,24 +757,34 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		a.Disp += 4 * p.m.Width() * s.Mem.Bits() / 8
 		beyond[s.Name] = a
 	}
-	s := p.seg(up, false, sh.share)
-	s.name, s.at, s.second, s.alarm = sh.name+"ahead", direct, true, sh.name+"loop"
 	var here []V
-	sh.first, here = first(direct, 0)
-	for i, v := range between {
-		slot := v.slot
-		if v.n.Op == ir.OpParam {
-			slot = slot * sh.share / v.n.Slots()
+	both := func(name, alarm string, up *Seg, groups int) *Seg {
+		s := half(up, direct, 0)
+		s.name, s.second, s.alarm = sh.name+name, true, sh.name+alarm
+		for i, v := range between {
+			slot := v.slot
+			if v.n.Op == ir.OpParam {
+				slot = slot * sh.share / v.n.Slots()
+			}
+			s.vals[[2]int{v.n.ID, slot}] = here[i]
 		}
-		s.vals[[2]int{v.n.ID, slot}] = here[i]
+		next, there := first(up, beyond, groups)
+		s.insts, s.params = next.insts, next.params
+		s.body(nil)
+		for i, v := range here {
+			s.Add(p.m.Copy(v, there[i]))
+		}
+		return s
 	}
-	next, there := first(beyond, groups)
-	s.insts, s.params = next.insts, next.params
-	s.body(nil)
-	for i, v := range here {
-		s.Add(p.m.Copy(v, there[i]))
+	up, groups := sh.group, 0
+	if short { // the next tile has other groups
+		up, groups = pr.call, sh.share
 	}
-	sh.ahead = s
+	sh.first, here = first(up, direct, 0)
+	sh.ahead = both("ahead", "loop", up, groups)
+	if !short {
+		sh.turn = both("turn", "turned", pr.call, 1)
+	}
 }
 
 // Results is how many groups' results a segment stores at once.

@@ -50,7 +50,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -75,6 +82,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z7, Z0, Z3
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -142,6 +151,92 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z5, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  (DX), Z13, Z18
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z18, K1
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K1, Z18
+	VPERMT2W          Z18, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z3, Z18
+	VMAXPS            Z18, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VFMADD132PS.BCST  (DX), Z13, Z18
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z18, K1
+	VPADDD            Z12, Z18, Z18
+	VPADDD            Z10, Z18, K1, Z18
+	VPERMT2W          Z18, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1776,7 +1871,7 @@ lanetailrarenarrow:
 TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
-	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
+	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z16 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
 	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1812,8 +1907,8 @@ groupbegin:
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
 	SUBQ         R10, R9
@@ -1821,7 +1916,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z16
@@ -1846,6 +1948,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z16, Z0
 	VMOVAPS      Z16, Z1
 	VFMADD231PS  Z7, Z0, Z1
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -1913,6 +2017,103 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      (R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z0
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z0, Z20, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z3, Z22
+	VMAXPS            Z22, Z21, Z22
+	VMINPS            Z22, Z20, Z22
+	VFMADD132PS.BCST  (DX), Z13, Z22
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPERMT2W          Z22, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z21, Z0
+	VMINPS            Z0, Z20, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VRNDSCALEPS       $0x08, Z1, Z22
+	VMAXPS            Z22, Z21, Z22
+	VMINPS            Z22, Z20, Z22
+	VFMADD132PS.BCST  (DX), Z13, Z22
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z22, K1
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K1, Z22
+	VPERMT2W          Z22, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -2126,8 +2327,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
 	MOVQ         $-1, AX
@@ -2354,16 +2555,16 @@ short2ahead:
 short2loop:
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z6
-	VBROADCASTSS      4(R8), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z3
+	VBROADCASTSS      (R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      4(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
 	VPMOVZXWD         (SI), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
@@ -2572,26 +2773,26 @@ short4loop:
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
 	VBROADCASTSS      12(DX), Z5
-	VBROADCASTSS      (R8), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VBROADCASTSS      4(R8), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      8(R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      12(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VBROADCASTSS      (R8), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      4(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      8(R8), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      12(R8), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
 	VPMOVZXWD         (SI), Z19
 	VPSLLD            $0x10, Z19, Z19
 	VMULPS.BCST       (BX), Z19, Z20
@@ -3288,16 +3489,16 @@ short2stream:
 	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z8
 	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z6
-	VBROADCASTSS      4(R8), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z3
+	VBROADCASTSS      (R8), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      4(R8), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
 	VPMOVZXWD         (SI), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
@@ -3437,26 +3638,26 @@ short4stream:
 	VBROADCASTSS      4(DX), Z7
 	VBROADCASTSS      8(DX), Z6
 	VBROADCASTSS      12(DX), Z5
-	VBROADCASTSS      (R8), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VBROADCASTSS      4(R8), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      8(R8), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      12(R8), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VBROADCASTSS      (R8), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      4(R8), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      8(R8), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      12(R8), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
 	VPMOVZXWD         (SI), Z19
 	VPSLLD            $0x10, Z19, Z19
 	VMULPS.BCST       (BX), Z19, Z20
@@ -3829,7 +4030,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -3858,6 +4066,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z7, Z0, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -3933,6 +4143,102 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z4, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD132PS.BCST  (DX), Z13, Z19
+	VADDPS.BCST       (R8), Z19, Z19
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z19, K1
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K1, Z19
+	VPERMT2W          Z19, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z2, Z19
+	VMAXPS            Z19, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VFMADD132PS.BCST  (DX), Z13, Z19
+	VADDPS.BCST       (R8), Z19, Z19
+	VPTESTMD          Z11, Z0, K1
+	VPADDD            Z12, Z0, Z0
+	VPADDD            Z10, Z0, K1, Z0
+	VPTESTMD          Z11, Z19, K1
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K1, Z19
+	VPERMT2W          Z19, Z9, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -5766,7 +6072,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -5791,6 +6104,8 @@ groupbegin:
 	VFNMADD231PS Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z6, Z0, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z0
@@ -5872,6 +6187,106 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VCMPPS            $0x00, Z0, Z19, K2
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VCMPPS            $0x00, Z0, Z19, K4
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -7715,7 +8130,7 @@ lanetailrarenarrow:
 TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table, Z8 0x1010101
-	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z5 ToFloat, Z4 ToFloat
+	// per group: Z7 scale, Z6 recip, Z16 zeroPoint, Z17 ISub, Z16 ISub, Z5 ToFloat, Z4 ToFloat
 	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -7752,17 +8167,24 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z5
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z4
+	VBROADCASTSS (R9), Z16
+	VPSUBD       Z16, Z15, Z17
+	VCVTDQ2PS    Z17, Z5
+	VPSUBD       Z16, Z14, Z16
+	VCVTDQ2PS    Z16, Z4
 	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z6, Z16, Z17
@@ -7787,6 +8209,8 @@ groupbegin:
 	VFNMADD231PS Z7, Z17, Z16
 	VMOVAPS      Z17, Z0
 	VFMADD231PS  Z6, Z16, Z0
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z16
@@ -7868,6 +8292,117 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z17
+	VPMOVZXWD         160(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VPMOVZXWD         192(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z19
+	VPMOVZXWD         224(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z3, Z16
+	VBROADCASTSS      (R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMAXPS            Z16, Z22, Z23
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMINPS            Z23, Z21, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z23, Z24
+	VCMPPS            $0x00, Z16, Z23, K1
+	VRNDSCALEPS       $0x08, Z2, Z16
+	VMAXPS            Z16, Z22, Z23
+	VMINPS            Z23, Z21, Z23
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  (BX), Z23, Z25
+	VCMPPS            $0x00, Z16, Z23, K2
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPTESTMD          Z11, Z25, K3
+	VPADDD            Z12, Z25, Z25
+	VPADDD            Z10, Z25, K3, Z25
+	VPERMT2W          Z25, Z9, Z24
+	VMOVUPS           Z24, (DI)
+	VRNDSCALEPS       $0x08, Z1, Z16
+	VMAXPS            Z16, Z22, Z23
+	VMINPS            Z23, Z21, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z23, Z24
+	VCMPPS            $0x00, Z16, Z23, K3
+	VRNDSCALEPS       $0x08, Z0, Z16
+	VMAXPS            Z16, Z22, Z22
+	VMINPS            Z22, Z21, Z22
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z22, Z21
+	VCMPPS            $0x00, Z16, Z22, K4
+	VPTESTMD          Z11, Z24, K5
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K5, Z24
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z24
+	VMOVUPS           Z24, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z16
+	VMOVUPS           Z16, (SI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z16
+	VPSUBD       Z16, Z15, Z17
+	VCVTDQ2PS    Z17, Z5
+	VPSUBD       Z16, Z14, Z16
+	VCVTDQ2PS    Z16, Z4
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -8104,11 +8639,11 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z5
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z4
+	VBROADCASTSS (R9), Z16
+	VPSUBD       Z16, Z15, Z17
+	VCVTDQ2PS    Z17, Z5
+	VPSUBD       Z16, Z14, Z16
+	VCVTDQ2PS    Z16, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
 	KMOVQ        AX, K7
@@ -8361,16 +8896,16 @@ short2ahead:
 short2loop:
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z5
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z3
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z2
+	VBROADCASTSS      (R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      4(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z2
 	VPMOVZXWD         (DX), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8607,26 +9142,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      8(BX), Z5
 	VBROADCASTSS      12(BX), Z4
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      4(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      8(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      12(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
+	VBROADCASTSS      (R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      4(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      8(R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VBROADCASTSS      12(R9), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z19
 	VPMOVZXWD         (DX), Z20
 	VPSLLD            $0x10, Z20, Z20
 	VMULPS.BCST       (R8), Z20, Z21
@@ -9388,16 +9923,16 @@ short2stream:
 	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z7
 	VBROADCASTSS      4(BX), Z6
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z5
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z4
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z3
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z2
+	VBROADCASTSS      (R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VBROADCASTSS      4(R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z2
 	VPMOVZXWD         (DX), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -9560,26 +10095,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z6
 	VBROADCASTSS      8(BX), Z5
 	VBROADCASTSS      12(BX), Z4
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      4(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      8(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VBROADCASTSS      12(R9), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z19
+	VBROADCASTSS      (R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      4(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      8(R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VBROADCASTSS      12(R9), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z19
 	VPMOVZXWD         (DX), Z20
 	VPSLLD            $0x10, Z20, Z20
 	VMULPS.BCST       (R8), Z20, Z21
@@ -9995,7 +10530,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z5, Z0, Z0
@@ -10024,6 +10566,8 @@ groupbegin:
 	VFNMADD231PS Z7, Z16, Z0
 	VMOVAPS      Z16, Z1
 	VFMADD231PS  Z6, Z0, Z1
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z0
@@ -10113,6 +10657,116 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z20, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z20, Z22
+	VADDPS.BCST       (R9), Z22, Z22
+	VCMPPS            $0x00, Z0, Z20, K2
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPTESTMD          Z11, Z22, K3
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K3, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVUPS           Z21, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z20, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (BX), Z20, Z22
+	VADDPS.BCST       (R9), Z22, Z22
+	VCMPPS            $0x00, Z0, Z20, K4
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPTESTMD          Z11, Z22, K5
+	VPADDD            Z12, Z22, Z22
+	VPADDD            Z10, Z22, K5, Z22
+	VPERMT2W          Z22, Z9, Z21
+	VMOVUPS           Z21, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z8, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (R9), Z5
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -12154,7 +12808,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -12179,6 +12840,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFMADD231PS  Z7, Z0, Z3
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z0
@@ -12259,6 +12922,105 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z18, Z20
+	VCMPPS            $0x00, Z0, Z18, K2
+	VPTESTMD          Z11, Z19, K3
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K3, Z19
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPERMT2W          Z20, Z9, Z19
+	VMOVUPS           Z19, (DI)
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z18, Z20
+	VCMPPS            $0x00, Z0, Z18, K4
+	VPTESTMD          Z11, Z19, K5
+	VPADDD            Z12, Z19, Z19
+	VPADDD            Z10, Z19, K5, Z19
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPERMT2W          Z20, Z9, Z19
+	VMOVUPS           Z19, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -14152,7 +14914,7 @@ lanetailrarenarrow:
 TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
-	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
+	// per group: Z8 scale, Z7 recip, Z0 zeroPoint, Z16 ISub, Z0 ISub, Z6 ToFloat, Z5 ToFloat
 	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -14189,8 +14951,8 @@ groupbegin:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
 	SUBQ         R11, R10
@@ -14198,7 +14960,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z16
@@ -14223,6 +14992,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z16, Z0
 	VMOVAPS      Z16, Z1
 	VFMADD231PS  Z7, Z0, Z1
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z0
@@ -14303,6 +15074,116 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMAXPS            Z0, Z21, Z22
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z20
+	VMINPS            Z22, Z20, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (BX), Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K1
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z21, Z22
+	VMINPS            Z22, Z20, Z22
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (BX), Z22, Z24
+	VCMPPS            $0x00, Z0, Z22, K2
+	VPTESTMD          Z11, Z23, K3
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K3, Z23
+	VPTESTMD          Z11, Z24, K3
+	VPADDD            Z12, Z24, Z24
+	VPADDD            Z10, Z24, K3, Z24
+	VPERMT2W          Z24, Z9, Z23
+	VMOVUPS           Z23, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z21, Z22
+	VMINPS            Z22, Z20, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (BX), Z22, Z23
+	VCMPPS            $0x00, Z0, Z22, K3
+	VRNDSCALEPS       $0x08, Z1, Z0
+	VMAXPS            Z0, Z21, Z21
+	VMINPS            Z21, Z20, Z21
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z21, Z20
+	VCMPPS            $0x00, Z0, Z21, K4
+	VPTESTMD          Z11, Z23, K5
+	VPADDD            Z12, Z23, Z23
+	VPADDD            Z10, Z23, K5, Z23
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPERMT2W          Z20, Z9, Z23
+	VMOVUPS           Z23, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z5
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -14538,8 +15419,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z6
+	VPSUBD       Z0, Z15, Z16
+	VCVTDQ2PS    Z16, Z6
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z5
 	MOVQ         $-1, AX
@@ -14827,16 +15708,16 @@ short2ahead:
 short2loop:
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z6
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z3
+	VBROADCASTSS      (R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      4(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
 	VPMOVZXWD         (DX), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -15071,26 +15952,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
 	VBROADCASTSS      12(BX), Z5
-	VBROADCASTSS      (R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VBROADCASTSS      (R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      4(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      8(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      12(R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
 	VPMOVZXWD         (DX), Z19
 	VPSLLD            $0x10, Z19, Z19
 	VMULPS.BCST       (R8), Z19, Z20
@@ -15879,16 +16760,16 @@ short2stream:
 	PREFETCHNTA       64(DX)(CX*1)
 	VBROADCASTSS      (BX), Z8
 	VBROADCASTSS      4(BX), Z7
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z6
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z3
+	VBROADCASTSS      (R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z6
+	VBROADCASTSS      4(R9), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z5
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z3
 	VPMOVZXWD         (DX), Z0
 	VPSLLD            $0x10, Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -16049,26 +16930,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z7
 	VBROADCASTSS      8(BX), Z6
 	VBROADCASTSS      12(BX), Z5
-	VBROADCASTSS      (R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z3
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z2
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z16
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z17
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z18
+	VBROADCASTSS      (R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VBROADCASTSS      4(R9), Z24
+	VPSUBD            Z24, Z15, Z25
+	VCVTDQ2PS         Z25, Z3
+	VBROADCASTSS      8(R9), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z2
+	VBROADCASTSS      12(R9), Z26
+	VPSUBD            Z26, Z15, Z27
+	VCVTDQ2PS         Z27, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
+	VPSUBD            Z24, Z14, Z24
+	VCVTDQ2PS         Z24, Z16
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z17
+	VPSUBD            Z26, Z14, Z26
+	VCVTDQ2PS         Z26, Z18
 	VPMOVZXWD         (DX), Z19
 	VPSLLD            $0x10, Z19, Z19
 	VMULPS.BCST       (R8), Z19, Z20
@@ -16479,7 +17360,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -16508,6 +17396,8 @@ groupbegin:
 	VFNMADD231PS Z8, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z7, Z0, Z2
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z0
@@ -16596,6 +17486,115 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VADDPS            Z4, Z5, Z0
+	VADDPS            Z2, Z3, Z19
+	VADDPS            Z19, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VADDPS.BCST       (R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K2
+	VPTESTMD          Z11, Z20, K3
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K3, Z20
+	VPTESTMD          Z11, Z21, K3
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K3, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VADDPS.BCST       (R9), Z20, Z20
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z2, Z0
+	VMAXPS            Z0, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VADDPS.BCST       (R9), Z21, Z21
+	VCMPPS            $0x00, Z0, Z19, K4
+	VPTESTMD          Z11, Z20, K5
+	VPADDD            Z12, Z20, Z20
+	VPADDD            Z10, Z20, K5, Z20
+	VPTESTMD          Z11, Z21, K5
+	VPADDD            Z12, Z21, Z21
+	VPADDD            Z10, Z21, K5, Z21
+	VPERMT2W          Z21, Z9, Z20
+	VMOVUPS           Z20, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (R9), Z6
 	CMPQ         R11, $+128
 	JGE          groupahead
 

@@ -46,7 +46,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -67,6 +74,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z11, Z0, Z7
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -122,6 +131,80 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1519,7 +1602,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -1540,6 +1630,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -1595,6 +1687,91 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      (R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMAXPS            Z0, Z17, Z0
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z16
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -2175,26 +2352,26 @@ short4loop:
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
 	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R8), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
@@ -2914,26 +3091,26 @@ short4stream:
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
 	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R8), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VCVTPH2PS         (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
@@ -3226,7 +3403,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -3251,6 +3435,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z11, Z0, Z6
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -3314,6 +3500,90 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -4865,7 +5135,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -4886,6 +5163,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z10, Z0, Z6
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -4955,6 +5234,94 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -6565,7 +6932,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -6586,6 +6960,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z10, Z0, Z4
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -6655,6 +7031,105 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMAXPS            Z0, Z18, Z19
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 32(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 64(DI)
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z18, Z18
+	VMINPS            Z18, Z17, Z18
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z18, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VCMPPS            $0x00, Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -7102,8 +7577,8 @@ short2loop:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z9
 	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
@@ -7316,26 +7791,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
 	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      8(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VBROADCASTSS      12(R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
 	VCVTPH2PS         (DX), Z16
 	VMULPS.BCST       (R8), Z16, Z17
 	VFNMADD231PS.BCST (BX), Z17, Z16
@@ -8009,8 +8484,8 @@ short2stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z9
 	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
@@ -8144,26 +8619,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
 	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      8(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VBROADCASTSS      12(R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
 	VCVTPH2PS         (DX), Z16
 	VMULPS.BCST       (R8), Z16, Z17
 	VFNMADD231PS.BCST (BX), Z17, Z16
@@ -8499,7 +8974,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -8524,6 +9006,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z10, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -8601,6 +9085,104 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(DI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 64(DI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 96(DI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -10362,7 +10944,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -10383,6 +10972,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z11, Z0, Z7
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -10451,6 +11042,93 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 96(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -12110,7 +12788,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -12131,6 +12816,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -12199,6 +12886,104 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMAXPS            Z0, Z17, Z18
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z16
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VCMPPS            $0x00, Z0, Z18, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z17, Z17
+	VMINPS            Z17, Z16, Z17
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z17, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -12889,26 +13674,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
 	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z16
 	VFNMADD231PS.BCST (BX), Z16, Z0
@@ -13742,26 +14527,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
 	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z16
 	VFNMADD231PS.BCST (BX), Z16, Z0
@@ -14092,7 +14877,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -14117,6 +14909,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z11, Z0, Z6
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -14193,6 +14987,103 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 32(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
 	CMPQ         R11, $+128
 	JGE          groupahead
 

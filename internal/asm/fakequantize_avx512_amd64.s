@@ -46,7 +46,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -67,6 +74,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z11, Z0, Z7
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
@@ -118,6 +127,76 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1433,7 +1512,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -1454,6 +1540,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
@@ -1505,6 +1593,87 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      (R8), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMAXPS            Z0, Z17, Z0
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z16
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z17, Z0
+	VMINPS            Z0, Z16, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -2057,26 +2226,26 @@ short4loop:
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
 	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R8), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
@@ -2762,26 +2931,26 @@ short4stream:
 	VBROADCASTSS      4(DX), Z11
 	VBROADCASTSS      8(DX), Z10
 	VBROADCASTSS      12(DX), Z9
-	VBROADCASTSS      (R8), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R8), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R8), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R8), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R8), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R8), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R8), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R8), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VMOVUPS           (SI), Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
@@ -3054,7 +3223,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (SI), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -3079,6 +3255,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z11, Z0, Z6
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
@@ -3138,6 +3316,86 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z0
+	VMINPS            Z0, Z14, Z0
+	VFMADD132PS.BCST  (DX), Z13, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -4607,7 +4865,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -4628,6 +4893,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z10, Z0, Z6
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -4693,6 +4960,90 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VMOVUPS           Z16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VMOVUPS           Z16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VMOVUPS           Z16, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VMOVUPS           Z16, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -6221,7 +6572,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -6242,6 +6600,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFMADD231PS  Z10, Z0, Z4
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -6307,6 +6667,101 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R9), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMAXPS            Z0, Z18, Z19
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VMOVUPS           Z20, (DI)
+	VCMPPS            $0x00, Z0, Z19, K1
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VMOVUPS           Z20, 64(DI)
+	VCMPPS            $0x00, Z0, Z19, K2
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z18, Z19
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VMOVUPS           Z20, 128(DI)
+	VCMPPS            $0x00, Z0, Z19, K3
+	VRNDSCALEPS       $0x08, Z4, Z0
+	VMAXPS            Z0, Z18, Z18
+	VMINPS            Z18, Z17, Z18
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z18, Z17
+	VMOVUPS           Z17, 192(DI)
+	VCMPPS            $0x00, Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -6734,8 +7189,8 @@ short2loop:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z9
 	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
@@ -6940,26 +7395,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
 	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      8(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VBROADCASTSS      12(R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
 	VMOVUPS           (DX), Z16
 	VMULPS.BCST       (R8), Z16, Z17
 	VFNMADD231PS.BCST (BX), Z17, Z16
@@ -7605,8 +8060,8 @@ short2stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z9
 	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z8
+	VPSUBD            Z1, Z15, Z16
+	VCVTDQ2PS         Z16, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
@@ -7734,26 +8189,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z10
 	VBROADCASTSS      8(BX), Z9
 	VBROADCASTSS      12(BX), Z8
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      4(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      8(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VBROADCASTSS      12(R9), Z19
-	VPSUBD            Z19, Z15, Z20
-	VCVTDQ2PS         Z20, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
-	VPSUBD            Z19, Z14, Z19
-	VCVTDQ2PS         Z19, Z0
+	VBROADCASTSS      (R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      4(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      8(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VBROADCASTSS      12(R9), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z0
 	VMOVUPS           (DX), Z16
 	VMULPS.BCST       (R8), Z16, Z17
 	VFNMADD231PS.BCST (BX), Z17, Z16
@@ -8069,7 +8524,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -8094,6 +8556,8 @@ groupbegin:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z10, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -8167,6 +8631,100 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VMOVUPS           Z17, (DI)
+	VCMPPS            $0x00, Z0, Z16, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VMOVUPS           Z17, 64(DI)
+	VCMPPS            $0x00, Z0, Z16, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VMOVUPS           Z17, 128(DI)
+	VCMPPS            $0x00, Z0, Z16, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z15, Z16
+	VMINPS            Z16, Z14, Z16
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VADDPS.BCST       (R9), Z17, Z17
+	VMOVUPS           Z17, 192(DI)
+	VCMPPS            $0x00, Z0, Z16, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z12, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (R9), Z9
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -9846,7 +10404,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -9867,6 +10432,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z7
 	VFMADD231PS  Z11, Z0, Z7
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -9931,6 +10498,89 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z9, Z10, Z0
+	VADDPS            Z7, Z8, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z10
+	VMOVAPS           Z2, Z9
+	VMOVAPS           Z3, Z8
+	VMOVAPS           Z4, Z7
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -11508,7 +12158,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
@@ -11529,6 +12186,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -11593,6 +12252,100 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z7, Z8, Z0
+	VADDPS            Z5, Z6, Z16
+	VADDPS            Z16, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      (R9), Z16
+	VPSUBD            Z16, Z15, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMAXPS            Z0, Z17, Z18
+	VPSUBD            Z16, Z14, Z16
+	VCVTDQ2PS         Z16, Z16
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VMOVUPS           Z19, (DI)
+	VCMPPS            $0x00, Z0, Z18, K1
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VMOVUPS           Z19, 64(DI)
+	VCMPPS            $0x00, Z0, Z18, K2
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z17, Z18
+	VMINPS            Z18, Z16, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VMOVUPS           Z19, 128(DI)
+	VCMPPS            $0x00, Z0, Z18, K3
+	VRNDSCALEPS       $0x08, Z5, Z0
+	VMAXPS            Z0, Z17, Z17
+	VMINPS            Z17, Z16, Z17
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z17, Z16
+	VMOVUPS           Z16, 192(DI)
+	VCMPPS            $0x00, Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z8
+	VMOVAPS           Z2, Z7
+	VMOVAPS           Z3, Z6
+	VMOVAPS           Z4, Z5
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z9
 	CMPQ         R11, $+128
 	JGE          groupahead
 
@@ -12255,26 +13008,26 @@ short4loop:
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
 	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z16
 	VFNMADD231PS.BCST (BX), Z16, Z0
@@ -13074,26 +13827,26 @@ short4stream:
 	VBROADCASTSS      4(BX), Z11
 	VBROADCASTSS      8(BX), Z10
 	VBROADCASTSS      12(BX), Z9
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z16
-	VCVTDQ2PS         Z16, Z8
-	VBROADCASTSS      4(R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z7
-	VBROADCASTSS      8(R9), Z17
-	VPSUBD            Z17, Z15, Z18
-	VCVTDQ2PS         Z18, Z6
-	VBROADCASTSS      12(R9), Z18
-	VPSUBD            Z18, Z15, Z19
-	VCVTDQ2PS         Z19, Z5
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z4
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z3
-	VPSUBD            Z17, Z14, Z17
-	VCVTDQ2PS         Z17, Z2
-	VPSUBD            Z18, Z14, Z18
-	VCVTDQ2PS         Z18, Z1
+	VBROADCASTSS      (R9), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
+	VBROADCASTSS      4(R9), Z20
+	VPSUBD            Z20, Z15, Z21
+	VCVTDQ2PS         Z21, Z7
+	VBROADCASTSS      8(R9), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z6
+	VBROADCASTSS      12(R9), Z22
+	VPSUBD            Z22, Z15, Z23
+	VCVTDQ2PS         Z23, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
+	VPSUBD            Z20, Z14, Z20
+	VCVTDQ2PS         Z20, Z3
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z2
+	VPSUBD            Z22, Z14, Z22
+	VCVTDQ2PS         Z22, Z1
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z16
 	VFNMADD231PS.BCST (BX), Z16, Z0
@@ -13404,7 +14157,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         R10, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
@@ -13429,6 +14189,8 @@ groupbegin:
 	VFNMADD231PS Z12, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z11, Z0, Z6
+	CMPQ         R11, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -13501,6 +14263,99 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R11
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouploop
+	TESTQ R10, R10
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z8, Z9, Z0
+	VADDPS            Z6, Z7, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z6, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (BX), Z5, Z16
+	VADDPS.BCST       (R9), Z16, Z16
+	VMOVUPS           Z16, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
+	VMOVAPS           Z3, Z7
+	VMOVAPS           Z4, Z6
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+4, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	MOVQ              R12, R11
+	SUBQ              R11, R10
+	CMPQ              R11, $+64
+	JNE               groupturned
+	TESTQ             R10, R10
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	VBROADCASTSS (R9), Z10
 	CMPQ         R11, $+128
 	JGE          groupahead
 

@@ -51,7 +51,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z4, Z16, Z17
@@ -76,6 +83,8 @@ groupbegin:
 	VFMSUB231PS  Z5, Z17, Z16
 	VMOVAPS      Z17, Z0
 	VFNMADD231PS Z4, Z16, Z0
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z16
@@ -163,6 +172,112 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z17
+	VPMOVZXWD         160(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z18
+	VPMOVZXWD         192(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z19
+	VPMOVZXWD         224(SI), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z3, Z16
+	VPMINUD           Z13, Z16, Z16
+	VPANDD            Z11, Z16, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z16, Z16
+	VSUBPS            Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z3, Z16
+	VMULPS.BCST       (DX), Z16, Z16
+	VPANDD            Z12, Z2, Z21
+	VPMINUD           Z13, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z2, Z21
+	VMULPS.BCST       (DX), Z21, Z21
+	VPTESTMD          Z8, Z16, K1
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K1, Z16
+	VPTESTMD          Z8, Z21, K1
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K1, Z21
+	VPERMT2W          Z21, Z6, Z16
+	VMOVUPS           Z16, (DI)
+	VPANDD            Z12, Z1, Z16
+	VPMINUD           Z13, Z16, Z16
+	VPANDD            Z11, Z16, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z14, Z21, Z21
+	VADDPS            Z21, Z16, Z16
+	VSUBPS            Z21, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z1, Z16
+	VMULPS.BCST       (DX), Z16, Z16
+	VPANDD            Z12, Z0, Z21
+	VPMINUD           Z13, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPTERNLOGD        $0xf8, Z10, Z0, Z21
+	VMULPS.BCST       (DX), Z21, Z21
+	VPTESTMD          Z8, Z16, K1
+	VPADDD            Z9, Z16, Z16
+	VPADDD            Z7, Z16, K1, Z16
+	VPTESTMD          Z8, Z21, K1
+	VPADDD            Z9, Z21, Z21
+	VPADDD            Z7, Z21, K1, Z21
+	VPERMT2W          Z21, Z6, Z16
+	VMOVUPS           Z16, 64(DI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -2135,7 +2250,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z17
 	VPSLLD       $0x10, Z17, Z17
 	VMULPS       Z3, Z17, Z18
@@ -2160,6 +2282,8 @@ groupbegin:
 	VFMSUB231PS  Z4, Z18, Z17
 	VMOVAPS      Z18, Z16
 	VFNMADD231PS Z3, Z17, Z16
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z17
@@ -2257,6 +2381,122 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z18
+	VPMOVZXWD         160(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z19
+	VPMOVZXWD         192(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z20
+	VPMOVZXWD         224(DX), Z17
+	VPSLLD            $0x10, Z17, Z17
+	VMULPS.BCST       4(R8), Z17, Z21
+	VFMSUB231PS.BCST  4(BX), Z21, Z17
+	VFNMADD231PS.BCST 4(R8), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z2, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z2, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z17, Z22, K1
+	VPANDD            Z12, Z1, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z25
+	VSUBPS            Z23, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z1, Z25
+	VMULPS.BCST       (BX), Z25, Z25
+	VPCMPEQD          Z17, Z22, K2
+	VPTESTMD          Z8, Z24, K3
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K3, Z24
+	VPTESTMD          Z8, Z25, K3
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K3, Z25
+	VPERMT2W          Z25, Z6, Z24
+	VMOVUPS           Z24, (DI)
+	VPANDD            Z12, Z0, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z17, Z22, K3
+	VPANDD            Z12, Z16, Z17
+	VPMINUD           Z13, Z17, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z14, Z23, Z23
+	VADDPS            Z23, Z22, Z25
+	VSUBPS            Z23, Z25, Z25
+	VPTERNLOGD        $0xf8, Z10, Z16, Z25
+	VMULPS.BCST       (BX), Z25, Z25
+	VPCMPEQD          Z17, Z22, K4
+	VPTESTMD          Z8, Z24, K5
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K5, Z24
+	VPTESTMD          Z8, Z25, K5
+	VPADDD            Z9, Z25, Z25
+	VPADDD            Z7, Z25, K5, Z25
+	VPERMT2W          Z25, Z6, Z24
+	VMOVUPS           Z24, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z5, K1, Z17
+	VMOVUPS           Z17, (SI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -4401,7 +4641,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (DX), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VMULPS       Z4, Z16, Z17
@@ -4426,6 +4673,8 @@ groupbegin:
 	VFMSUB231PS  Z5, Z17, Z16
 	VMOVAPS      Z17, Z0
 	VFNMADD231PS Z4, Z16, Z0
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(DX), Z16
@@ -4522,6 +4771,121 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z17
+	VPMOVZXWD         160(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFMSUB231PS.BCST  4(BX), Z18, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z18
+	VPMOVZXWD         192(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z19
+	VFMSUB231PS.BCST  4(BX), Z19, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z19
+	VPMOVZXWD         224(DX), Z16
+	VPSLLD            $0x10, Z16, Z16
+	VMULPS.BCST       4(R8), Z16, Z20
+	VFMSUB231PS.BCST  4(BX), Z20, Z16
+	VFNMADD231PS.BCST 4(R8), Z16, Z20
+	VADDPS            Z2, Z3, Z16
+	VADDPS            Z0, Z1, Z21
+	VADDPS            Z21, Z16, Z16
+	VCMPPS            $0x03, Z16, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z3, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z3, Z23
+	VMULPS.BCST       (BX), Z23, Z23
+	VPCMPEQD          Z16, Z21, K1
+	VPANDD            Z12, Z2, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z24
+	VSUBPS            Z22, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z2, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z16, Z21, K2
+	VPTESTMD          Z8, Z23, K3
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K3, Z23
+	VPTESTMD          Z8, Z24, K3
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K3, Z24
+	VPERMT2W          Z24, Z6, Z23
+	VMOVUPS           Z23, (DI)
+	VPANDD            Z12, Z1, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z10, Z1, Z23
+	VMULPS.BCST       (BX), Z23, Z23
+	VPCMPEQD          Z16, Z21, K3
+	VPANDD            Z12, Z0, Z16
+	VPMINUD           Z13, Z16, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z14, Z22, Z22
+	VADDPS            Z22, Z21, Z24
+	VSUBPS            Z22, Z24, Z24
+	VPTERNLOGD        $0xf8, Z10, Z0, Z24
+	VMULPS.BCST       (BX), Z24, Z24
+	VPCMPEQD          Z16, Z21, K4
+	VPTESTMD          Z8, Z23, K5
+	VPADDD            Z9, Z23, Z23
+	VPADDD            Z7, Z23, K5, Z23
+	VPTESTMD          Z8, Z24, K5
+	VPADDD            Z9, Z24, Z24
+	VPADDD            Z7, Z24, K5, Z24
+	VPERMT2W          Z24, Z6, Z23
+	VMOVUPS           Z23, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 

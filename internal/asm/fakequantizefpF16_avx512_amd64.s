@@ -47,7 +47,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -68,6 +75,8 @@ groupbegin:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -143,6 +152,100 @@ groupahead:
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z7, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z7, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z6, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z5, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1851,7 +1954,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -1872,6 +1982,8 @@ groupbegin:
 	VFMSUB231PS  Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z7, Z0, Z3
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -1957,6 +2069,110 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z6, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VPCMPEQD          Z0, Z18, K1
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z5, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 32(DI)
+	VPCMPEQD          Z0, Z18, K2
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z4, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 64(DI)
+	VPCMPEQD          Z0, Z18, K3
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z3, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(DI)
+	VPCMPEQD          Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -3839,7 +4055,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -3860,6 +4083,8 @@ groupbegin:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(DX), Z0
@@ -3944,6 +4169,109 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z7, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z7, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VPCMPEQD          Z0, Z17, K1
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z6, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(DI)
+	VPCMPEQD          Z0, Z17, K2
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z5, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(DI)
+	VPCMPEQD          Z0, Z17, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z4, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 96(DI)
+	VPCMPEQD          Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+128
 	JGE          groupahead
 

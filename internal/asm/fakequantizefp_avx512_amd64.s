@@ -47,7 +47,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -68,6 +75,8 @@ groupbegin:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(SI), Z0
@@ -139,6 +148,96 @@ groupahead:
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z7, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z7, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z6, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z5, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z0
+	VPANDD            Z11, Z0, Z17
+	VPMAXUD           Z15, Z17, Z17
+	VPADDD            Z14, Z17, Z17
+	VADDPS            Z17, Z0, Z0
+	VSUBPS            Z17, Z0, Z0
+	VPTERNLOGD        $0xf8, Z10, Z4, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1765,7 +1864,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
@@ -1786,6 +1892,8 @@ groupbegin:
 	VFMSUB231PS  Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z7, Z0, Z3
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -1867,6 +1975,106 @@ groupahead:
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFMSUB231PS.BCST  4(BX), Z17, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z6, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VMOVUPS           Z20, (DI)
+	VPCMPEQD          Z0, Z18, K1
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z5, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VMOVUPS           Z20, 64(DI)
+	VPCMPEQD          Z0, Z18, K2
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z4, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VMOVUPS           Z20, 128(DI)
+	VPCMPEQD          Z0, Z18, K3
+	VPANDD            Z12, Z3, Z0
+	VPMINUD           Z13, Z0, Z18
+	VPANDD            Z11, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z14, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z10, Z3, Z20
+	VMULPS.BCST       (BX), Z20, Z20
+	VMOVUPS           Z20, 192(DI)
+	VPCMPEQD          Z0, Z18, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z9, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -3667,7 +3875,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -3688,6 +3903,8 @@ groupbegin:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VMOVUPS      256(DX), Z0
@@ -3768,6 +3985,105 @@ groupahead:
 	ADDQ         $+8, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFMSUB231PS.BCST  4(BX), Z16, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VADDPS            Z6, Z7, Z0
+	VADDPS            Z4, Z5, Z17
+	VADDPS            Z17, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z12, Z7, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z7, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VMOVUPS           Z19, (DI)
+	VPCMPEQD          Z0, Z17, K1
+	VPANDD            Z12, Z6, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z6, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VMOVUPS           Z19, 64(DI)
+	VPCMPEQD          Z0, Z17, K2
+	VPANDD            Z12, Z5, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z5, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VMOVUPS           Z19, 128(DI)
+	VPCMPEQD          Z0, Z17, K3
+	VPANDD            Z12, Z4, Z0
+	VPMINUD           Z13, Z0, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z14, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z4, Z19
+	VMULPS.BCST       (BX), Z19, Z19
+	VMOVUPS           Z19, 192(DI)
+	VPCMPEQD          Z0, Z17, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z8
 	CMPQ         R10, $+128
 	JGE          groupahead
 

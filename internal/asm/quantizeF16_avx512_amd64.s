@@ -43,7 +43,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -66,6 +73,8 @@ groupbegin:
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z10
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -102,6 +111,61 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z10, Z11, Z0
+	VPCMPEQW          Z15, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z10, Z11, Z0
+	VPERMD            Z0, Z14, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z2, Z10
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS (BX), Z12
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -1324,7 +1388,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -1347,6 +1418,8 @@ groupbegin:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -1385,6 +1458,63 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z6, Z7, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -2622,7 +2752,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -2645,6 +2782,8 @@ groupbegin:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -2685,6 +2824,70 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z3
+	VPADDSW           Z0, Z4, Z0
+	VPMINSW           Z4, Z5, Z16
+	VPCMPEQW          Z10, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z0, Z3, Z3
+	VPERMD            Z3, Z14, Z3
+	VPMAXSB           Z13, Z3, Z3
+	VPMINSB           Z11, Z3, Z3
+	VMOVUPS           Z3, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -4052,7 +4255,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -4079,6 +4289,8 @@ groupbegin:
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -4123,6 +4335,71 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPMINSW           Z4, Z5, Z16
+	VPCMPEQW          Z9, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -5491,7 +5768,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -5514,6 +5798,8 @@ groupbegin:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -5552,6 +5838,63 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z6, Z7, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -6789,7 +7132,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6812,6 +7162,8 @@ groupbegin:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -6852,6 +7204,70 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z5, Z3
+	VPADDSW           Z0, Z4, Z0
+	VPMINSW           Z4, Z5, Z16
+	VPCMPEQW          Z10, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z0, Z3, Z3
+	VPERMD            Z3, Z14, Z3
+	VPMAXUB           Z13, Z3, Z3
+	VPMINUB           Z11, Z3, Z3
+	VMOVUPS           Z3, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z7
+	VPACKSSDW    Z7, Z7, Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -8219,7 +8635,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -8246,6 +8669,8 @@ groupbegin:
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -8290,6 +8715,71 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z14, Z5, Z0
+	VPADDSW           Z14, Z4, Z3
+	VPMINSW           Z4, Z5, Z16
+	VPCMPEQW          Z9, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -9660,7 +10150,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -9683,6 +10180,8 @@ groupbegin:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -9724,6 +10223,66 @@ groupahead:
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z4, Z5, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z9, Z0, Z3
+	VPMADDUBSW        Z8, Z3, Z3
+	VPMOVWB           Z3, Y3
+	VMOVUPS           Y3, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -11043,7 +11602,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -11066,6 +11632,8 @@ groupbegin:
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -11109,6 +11677,73 @@ groupahead:
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z3, Z17
+	VPADDSW           Z0, Z2, Z0
+	VPMINSW           Z2, Z3, Z18
+	VPCMPEQW          Z10, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z0, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z9, Z17, Z0
+	VPMADDUBSW        Z8, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -12558,7 +13193,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -12585,6 +13227,8 @@ groupbegin:
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -12632,6 +13276,74 @@ groupahead:
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
+	VPMINSW           Z2, Z3, Z18
+	VPCMPEQW          Z9, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z8, Z0, Z17
+	VPMADDUBSW        Z7, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -14083,7 +14795,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -14106,6 +14825,8 @@ groupbegin:
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -14148,6 +14869,67 @@ groupahead:
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z3, Z4, Z0
+	VPCMPEQW          Z10, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z3, Z4, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z9, Z0, Z16
+	VPMADDUBSW        Z8, Z16, Z16
+	VPMADDWD          Z7, Z16, Z16
+	VPMOVDB           Z16, X16
+	VMOVUPS           X16, (DI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -15486,7 +16268,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -15509,6 +16298,8 @@ groupbegin:
 	VFMADD231PS  Z5, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z1
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -15553,6 +16344,74 @@ groupahead:
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z2, Z18
+	VPADDSW           Z0, Z1, Z0
+	VPMINSW           Z1, Z2, Z19
+	VPCMPEQW          Z10, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z0, Z18, Z18
+	VPERMD            Z18, Z14, Z18
+	VPMAXSB           Z13, Z18, Z18
+	VPMINSB           Z11, Z18, Z18
+	VPANDD            Z9, Z18, Z0
+	VPMADDUBSW        Z8, Z0, Z0
+	VPMADDWD          Z7, Z0, Z0
+	VPMOVDB           Z0, X0
+	VMOVUPS           X0, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 
@@ -17021,7 +17880,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VCVTPH2PS    (SI), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -17048,6 +17914,8 @@ groupbegin:
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z1
+	CMPQ         R10, $+128
+	JLT          groupends
 
 groupahead:
 	VCVTPH2PS    128(SI), Z0
@@ -17096,6 +17964,75 @@ groupahead:
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouploop
+	TESTQ R9, R9
+	JEQ   grouploop
+
+groupturn:
+	VCVTPH2PS         128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VCVTPH2PS         160(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VCVTPH2PS         192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VCVTPH2PS         224(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
+	VPMINSW           Z1, Z2, Z19
+	VPCMPEQW          Z9, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z8, Z0, Z18
+	VPMADDUBSW        Z7, Z18, Z18
+	VPMADDWD          Z6, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
 	CMPQ         R10, $+128
 	JGE          groupahead
 

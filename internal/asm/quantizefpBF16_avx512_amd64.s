@@ -48,7 +48,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -73,6 +80,8 @@ groupbegin:
 	VFMSUB231PS  Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z7, Z0, Z3
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -157,6 +166,109 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z14, Z6, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x14, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z5, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x14, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPANDD            Z14, Z3, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSRLD            $0x18, Z3, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -2060,19 +2172,28 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
 	JLT          grouploop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z7
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z6
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z7
+	VPMOVZXWD 32(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z6
+	VPMOVZXWD 64(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z5
+	VPMOVZXWD 96(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z4
+	CMPQ      R8, $+128
+	JLT       groupends
 
 groupahead:
 	VPMOVZXWD  128(SI), Z0
@@ -2151,6 +2272,99 @@ groupahead:
 	SUBQ       $+64, R8
 	CMPQ       R8, $+128
 	JGE        groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouploop
+	TESTQ BX, BX
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         groupturned
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x14, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z9, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD  (SI), Z0
@@ -3888,7 +4102,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -3913,6 +4134,8 @@ groupbegin:
 	VFMSUB231PS  Z8, Z1, Z0
 	VMOVAPS      Z1, Z3
 	VFNMADD231PS Z7, Z0, Z3
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -3997,6 +4220,109 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VADDPS            Z5, Z6, Z0
+	VADDPS            Z3, Z4, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z14, Z6, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z6, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z0
+	VPANDD            Z14, Z5, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x15, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z5, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPACKSSDW         Z18, Z0, Z0
+	VPANDD            Z14, Z4, Z18
+	VPMINUD           Z15, Z18, Z18
+	VPANDD            Z13, Z18, Z19
+	VPSUBUSW          Z12, Z19, Z19
+	VPADDD            Z11, Z19, Z20
+	VADDPS            Z20, Z18, Z18
+	VPSUBD            Z20, Z18, Z18
+	VPSRLD            $0x15, Z19, Z19
+	VPADDD            Z19, Z18, Z18
+	VPSRLD            $0x18, Z4, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z18
+	VPANDD            Z14, Z3, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z13, Z19, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z19, Z19
+	VPSUBD            Z21, Z19, Z19
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z19, Z19
+	VPSRLD            $0x18, Z3, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z6
+	VMOVAPS           Z2, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -5900,19 +6226,28 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
 	JLT          grouploop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z7
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z6
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z7
+	VPMOVZXWD 32(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z6
+	VPMOVZXWD 64(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z5
+	VPMOVZXWD 96(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z8, Z0, Z4
+	CMPQ      R8, $+128
+	JLT       groupends
 
 groupahead:
 	VPMOVZXWD  128(SI), Z0
@@ -5991,6 +6326,99 @@ groupahead:
 	SUBQ       $+64, R8
 	CMPQ       R8, $+128
 	JGE        groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouploop
+	TESTQ BX, BX
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z6, Z7, Z16
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         groupturned
+	VPANDD      Z14, Z7, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x18, Z7, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	VPANDD      Z14, Z6, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x18, Z6, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x15, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VPSRLD      $0x18, Z5, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z16, Z16
+	VPERMD      Z16, Z9, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z0, Z7
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z3, Z4
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z8
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD  (SI), Z0
@@ -7730,7 +8158,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z16
@@ -7755,6 +8190,8 @@ groupbegin:
 	VFMSUB231PS  Z6, Z16, Z0
 	VMOVAPS      Z16, Z1
 	VFNMADD231PS Z5, Z0, Z1
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -7843,6 +8280,113 @@ groupahead:
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z8, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z20, Z20
+	VSUBPS            Z21, Z20, Z20
+	VPSRLD            $0x14, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPMAXSD           Z9, Z20, Z20
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z11, Z20, Z21
+	VPMAXUD           Z13, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z20, Z20
+	VSUBPS            Z21, Z20, Z20
+	VPSRLD            $0x14, Z20, Z20
+	VPSUBD            Z10, Z20, Z20
+	VPMAXSD           Z9, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z11, Z21, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z21, Z21
+	VSUBPS            Z22, Z21, Z21
+	VPSRLD            $0x14, Z21, Z21
+	VPSUBD            Z10, Z21, Z21
+	VPMAXSD           Z9, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z8, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -9820,19 +10364,28 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
 	JLT          grouploop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z5
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z5
+	VPMOVZXWD 32(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z4
+	VPMOVZXWD 64(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z3
+	VPMOVZXWD 96(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z2
+	CMPQ      R8, $+128
+	JLT       groupends
 
 groupahead:
 	VPMOVZXWD  128(SI), Z0
@@ -9915,6 +10468,103 @@ groupahead:
 	SUBQ       $+64, R8
 	CMPQ       R8, $+128
 	JGE        groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouploop
+	TESTQ BX, BX
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPMOVZXWD   224(SI), Z17
+	VPSLLD      $0x10, Z17, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         groupturned
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z18
+	VSUBPS      Z19, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z8, Z19, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z12, Z20, Z20
+	VADDPS      Z20, Z19, Z19
+	VSUBPS      Z20, Z19, Z19
+	VPSRLD      $0x14, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPMAXSD     Z9, Z19, Z19
+	VPSRLD      $0x18, Z4, Z20
+	VPTERNLOGD  $0xf8, Z8, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z13, Z20, Z20
+	VPADDD      Z12, Z20, Z20
+	VADDPS      Z20, Z19, Z19
+	VSUBPS      Z20, Z19, Z19
+	VPSRLD      $0x14, Z19, Z19
+	VPSUBD      Z10, Z19, Z19
+	VPMAXSD     Z9, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z8, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z11, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z20
+	VSUBPS      Z21, Z20, Z20
+	VPSRLD      $0x14, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPMAXSD     Z9, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z7, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+4, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD  (SI), Z0
@@ -11726,7 +12376,14 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
 	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z5, Z0, Z16
@@ -11751,6 +12408,8 @@ groupbegin:
 	VFMSUB231PS  Z6, Z16, Z0
 	VMOVAPS      Z16, Z1
 	VFNMADD231PS Z5, Z0, Z1
+	CMPQ         R9, $+128
+	JLT          groupends
 
 groupahead:
 	VPMOVZXWD    128(SI), Z0
@@ -11838,6 +12497,112 @@ groupahead:
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouploop
+	TESTQ R8, R8
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x1c, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x16, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x1c, Z3, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x16, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x1c, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSRLD            $0x1c, Z1, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z9, Z0
+	VPANDD            Z8, Z0, Z20
+	VPMADDUBSW        Z7, Z20, Z20
+	VPMOVWB           Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	CMPQ         R9, $+128
 	JGE          groupahead
 
@@ -13841,19 +14606,28 @@ groupbegin:
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
 	JLT          grouploop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z5
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z5
+	VPMOVZXWD 32(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z4
+	VPMOVZXWD 64(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z3
+	VPMOVZXWD 96(SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMULPS    Z6, Z0, Z2
+	CMPQ      R8, $+128
+	JLT       groupends
 
 groupahead:
 	VPMOVZXWD  128(SI), Z0
@@ -13935,6 +14709,102 @@ groupahead:
 	SUBQ       $+64, R8
 	CMPQ       R8, $+128
 	JGE        groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouploop
+	TESTQ BX, BX
+	JEQ   grouploop
+
+groupturn:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPMOVZXWD   224(SI), Z17
+	VPSLLD      $0x10, Z17, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         groupturned
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x1c, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x1c, Z4, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x16, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x1c, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x1c, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z9, Z18
+	VPANDD      Z8, Z18, Z19
+	VPMADDUBSW  Z7, Z19, Z19
+	VPMOVWB     Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	ADDQ        $+4, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	MOVQ        R9, R8
+	SUBQ        R8, BX
+	CMPQ        R8, $+64
+	JNE         groupturned
+	TESTQ       BX, BX
+	JNE         groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD  (SI), Z0
