@@ -21,7 +21,7 @@ func BenchmarkOps(b *testing.B) {
 	b.Cleanup(func() { require.NoError(b, kernels.Use(before)) })
 	var memory arena
 	for _, op := range Ops(nil) {
-		for _, impl := range kernels.Implementations() {
+		for _, impl := range op.Impls(kernels.Implementations()) {
 			for _, n := range []int{4096, 65536} {
 				b.Run(fmt.Sprintf("%s/%s/n=%d", op.Name, impl, n), func(b *testing.B) {
 					require.NoError(b, kernels.Use(impl))

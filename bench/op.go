@@ -43,6 +43,16 @@ func (o Op) Begin(n int) (run func(), bytes int) {
 // Elements returns how many of n elements the operation takes: all that are in whole groups.
 func (o Op) Elements(n int) int { return n - n%o.groups.unit(n) }
 
+// lookedUp are operations for which avx512vbmi has kernels of its own; all others are avx512's.
+var lookedUp = regexp.MustCompile(`^(decode/(e4m3|e5m2fnuz|e2m1)|dequantize/(e4m3|e2m1|u?int4packed))`)
+
+// Impls returns those of some implementations that do the operation each in its own way.
+func (o Op) Impls(impls []string) []string {
+	return slices.DeleteFunc(slices.Clone(impls), func(impl string) bool {
+		return impl == "avx512vbmi" && slices.Contains(impls, "avx512") && !lookedUp.MatchString(o.Name)
+	})
+}
+
 // Ops returns the operations whose names an expression matches, in the order of the table; nil matches all. Blocks of other than 32 elements,
 // lanes, and tensors of 16-bit floats are in the table only if the expression names them.
 func Ops(match *regexp.Regexp) []Op {

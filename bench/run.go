@@ -35,21 +35,21 @@ func (c Config) Count() (count int) {
 	for _, op := range c.Ops {
 		for _, n := range c.Sizes {
 			if op.Elements(n) > 0 {
-				count += len(c.Impls)
+				count += len(op.Impls(c.Impls))
 			}
 		}
 	}
 	return count
 }
 
-// Run measures each operation with each implementation at each size at which it has a group. The implementation that was chosen
+// Run measures each operation with each implementation that does it in its own way at each size at which it has a group. The implementation that was chosen
 // before is chosen afterwards. The error is ctx's, or that of kernels.Use.
 func Run(ctx context.Context, c Config) (results []Result, err error) {
 	before := kernels.Implementation()
 	defer func() { kernels.Use(before) }()
 	arenas := make([]arena, c.Workers)
 	for _, op := range c.Ops {
-		for _, impl := range c.Impls {
+		for _, impl := range op.Impls(c.Impls) {
 			if err := kernels.Use(impl); err != nil {
 				return nil, err
 			}

@@ -37,7 +37,8 @@ func init() {
 // kinds are those of all kernels.
 func kinds() []*ir.Kind { return append([]*ir.Kind{mixKind, storeKind}, formula.Kinds...) }
 
-// kernels are those with a formula, and the copies behind them.
+// kernels are those with a formula, and the copies behind them: what an
+// implementation has that stands by itself.
 func kernels() []*ir.Kernel {
 	ks := formula.All()
 	for _, x := range mixes {

@@ -91,11 +91,16 @@ func families() []*family {
 func dispatchFile(arch string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(header)
-	var isas []string
+	var isas []isa
 	for _, t := range targets {
-		if t.arch == arch {
-			isas = append(isas, t.open().Name())
+		if t.arch != arch {
+			continue
 		}
+		own := map[string]*ir.Kernel{}
+		for _, k := range t.kernels() {
+			own[k.Name] = k
+		}
+		isas = append(isas, isa{t.open().Name(), own, t.others})
 	}
 	if arch == "" {
 		b.WriteString("//go:build purego || !(amd64 || arm64)\n\n")
@@ -109,7 +114,14 @@ func dispatchFile(arch string) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-func (f *family) write(b *bytes.Buffer, isas []string) {
+// isa is an implementation with its own kernels by name, and that which has the others.
+type isa struct {
+	name   string
+	own    map[string]*ir.Kernel
+	others string
+}
+
+func (f *family) write(b *bytes.Buffer, isas []isa) {
 	params, key := []string{"isa ISA"}, []string{"int(isa)<<16"}
 	for i, v := range f.members[0].Variants {
 		name := strings.ToLower(v.Kind.Type) + "Kind"
@@ -125,10 +137,14 @@ func (f *family) write(b *bytes.Buffer, isas []string) {
 		fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
 		for _, isa := range isas {
 			for _, k := range f.members {
-				if !offers(isa, k) {
+				suffix := isa.others
+				if own := isa.own[k.Name]; own != nil {
+					k, suffix = own, isa.name
+				}
+				if !offers(suffix, k) {
 					continue
 				}
-				value := []string{"int(" + isa + ")<<16"}
+				value := []string{"int(" + isa.name + ")<<16"}
 				for i, v := range k.Variants {
 					value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
 				}
@@ -141,7 +157,7 @@ func (f *family) write(b *bytes.Buffer, isas []string) {
 						args = append(args, a.Name)
 					}
 				}
-				fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(value, "|"), k.Name, isa, strings.Join(args, ", "))
+				fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(value, "|"), k.Name, suffix, strings.Join(args, ", "))
 			}
 		}
 		b.WriteString("}\n")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/neon"
 	"github.com/lowbit-go/lowbit/gen/plan"
@@ -16,14 +17,20 @@ type file interface {
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 
-// targets are the implementations, each with its architecture.
-var targets = []struct {
+// target is an implementation with its architecture and its kernels; what it
+// lacks of them another has for it.
+type target struct {
 	name, arch string
 	open       func() file
-}{
-	{"avx2", "amd64", func() file { return x86.AVX2() }},
-	{"avx512", "amd64", func() file { return x86.AVX512() }},
-	{"neon", "arm64", func() file { return neon.New(generator) }},
+	kernels    func() []*ir.Kernel
+	others     string
+}
+
+var targets = []target{
+	{"avx2", "amd64", func() file { return x86.AVX2() }, kernels, ""},
+	{"avx512", "amd64", func() file { return x86.AVX512() }, kernels, ""},
+	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512"},
+	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, ""},
 }
 
 // Generate makes every file of internal/asm in memory.
@@ -31,7 +38,7 @@ func Generate() (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, t := range targets {
 		families := map[string][]*ir.Kernel{}
-		for _, k := range kernels() {
+		for _, k := range t.kernels() {
 			families[k.File] = append(families[k.File], k)
 		}
 		for name, ks := range families {

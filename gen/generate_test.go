@@ -14,8 +14,9 @@ const asmDir = "../internal/asm"
 
 // What package kernels checks before it chooses an implementation.
 var gates = map[string]string{
-	"avx2":   "AVX AVX2 FMA3 F16C BMI2 CMOV SSE SSE2 MMX+",
-	"avx512": "AVX AVX2 FMA3 F16C BMI2 CMOV SSE SSE2 MMX+ AVX512F AVX512BW AVX512DQ AVX512VL",
+	"avx2":       "AVX AVX2 FMA3 F16C BMI2 CMOV SSE SSE2 MMX+",
+	"avx512":     "AVX AVX2 FMA3 F16C BMI2 CMOV SSE SSE2 MMX+ AVX512F AVX512BW AVX512DQ AVX512VL",
+	"avx512vbmi": "AVX AVX2 FMA3 F16C BMI2 CMOV SSE SSE2 MMX+ AVX512F AVX512BW AVX512DQ AVX512VL AVX512VBMI",
 }
 
 func TestFresh(t *testing.T) {

@@ -17,7 +17,8 @@
 //     store of each target. Tails are handled already.
 //   - A float format: a format in formula/float.go, and a Mem for reading it.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
-//     line in targets; package kernels must learn when it can be used.
+//     line in targets; package kernels must learn when it can be used. It may
+//     have some kernels only, and leave the others to another, as AVX512VBMI does.
 //
 // A tile is four registers of float32, so the code of a 32-bit operation is
 // emitted for one register after the other, narrower ones once or twice.

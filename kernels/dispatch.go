@@ -14,13 +14,14 @@ import (
 type isa = asm.ISA
 
 const (
-	generic = asm.Generic
-	avx2    = asm.AVX2
-	avx512  = asm.AVX512
-	neon    = asm.NEON
+	generic    = asm.Generic
+	avx2       = asm.AVX2
+	avx512     = asm.AVX512
+	avx512vbmi = asm.AVX512VBMI
+	neon       = asm.NEON
 )
 
-var names = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512", neon: "neon"}
+var names = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512", avx512vbmi: "avx512vbmi", neon: "neon"}
 
 // Status says of an implementation whether this program can use it here.
 type Status struct {

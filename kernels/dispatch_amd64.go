@@ -20,9 +20,11 @@ var features = []feature{
 	{"AVX512BW", &cpu.X86.HasAVX512BW, wide},
 	{"AVX512DQ", &cpu.X86.HasAVX512DQ, wide},
 	{"AVX512VL", &cpu.X86.HasAVX512VL, wide},
+	{"AVX512VBMI", &cpu.X86.HasAVX512VBMI, vbmi},
 }
 
 var (
-	both = map[isa]bool{avx2: true, avx512: true}
-	wide = map[isa]bool{avx512: true}
+	both = map[isa]bool{avx2: true, avx512: true, avx512vbmi: true}
+	wide = map[isa]bool{avx512: true, avx512vbmi: true}
+	vbmi = map[isa]bool{avx512vbmi: true}
 )

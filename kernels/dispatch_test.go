@@ -59,7 +59,7 @@ func TestEnvironment(t *testing.T) {
 		t.Setenv("LOWBIT_ISA", name)
 		var y [1]float32
 		for range 2 { // the second time too
-			assert.PanicsWithValue(t, `kernels: LOWBIT_ISA: unknown implementation "`+name+`", want one of generic, avx2, avx512, neon`, func() {
+			assert.PanicsWithValue(t, `kernels: LOWBIT_ISA: unknown implementation "`+name+`", want one of generic, avx2, avx512, avx512vbmi, neon`, func() {
 				FakeQuantizeInt(y[:], NoMask, []float32{1}, Grid{1, 1, 1}, Int{Min: 0, Max: 1, Scale: []float32{1}})
 			})
 		}
@@ -78,7 +78,7 @@ func TestUse(t *testing.T) {
 	undecided(t)
 	require.NoError(t, Use("generic"))
 	assert.Equal(t, "generic: asked for by the program", Why())
-	assert.EqualError(t, Use("mmx"), `kernels: unknown implementation "mmx", want one of generic, avx2, avx512, neon`)
+	assert.EqualError(t, Use("mmx"), `kernels: unknown implementation "mmx", want one of generic, avx2, avx512, avx512vbmi, neon`)
 	for _, s := range Registry() {
 		if !s.Available {
 			assert.EqualError(t, Use(s.Name), `kernels: implementation "`+s.Name+`" is not available: `+s.Reason)

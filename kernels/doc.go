@@ -83,9 +83,11 @@
 // # Implementations
 //
 // The first call chooses the fastest implementation that the machine has:
-// avx512, avx2, neon, or generic, which is portable Go and on every machine. The
-// environment variable LOWBIT_ISA or [Use] forces one, [Implementations] lists
-// them, and the build tag purego leaves all but generic out.
+// avx512vbmi, avx512, avx2, neon, or generic, which is portable Go and on every
+// machine. The environment variable LOWBIT_ISA or [Use] forces one,
+// [Implementations] lists them, and the build tag purego leaves all but generic
+// out. The first is avx512 with tables for reading E4M3, E2M1 and packed codes of
+// four bits.
 //
 // The functions may be called by several goroutines at once, on memory that
 // none of them writes and another reads or writes.

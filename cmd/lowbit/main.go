@@ -63,7 +63,7 @@ type commandLine struct {
 	CPU        cpuCommand        `cmd:"" name:"cpu" help:"Show the implementation of this machine, and why it was chosen."`
 	Bench      benchCommand      `cmd:"" help:"Measure the speed of this machine."`
 
-	ISA     string           `name:"isa" placeholder:"NAME" help:"Force an implementation: generic, avx2, avx512 or neon."`
+	ISA     string           `name:"isa" placeholder:"NAME" help:"Force an implementation: generic, avx2, avx512, avx512vbmi or neon."`
 	Workers *int             `placeholder:"W" help:"Number of goroutines, all cores by default. Results do not depend on it."`
 	Version kong.VersionFlag `help:"Show the version."`
 }

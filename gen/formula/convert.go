@@ -18,10 +18,55 @@ func convert() []*ir.Kernel {
 		k.Store("y", ir.MemF32, k.Load("x", t.mem))
 		ks = append(ks, k)
 	}
+	ks = append(ks, decodeFp(false)...)
+
+	encode := func(name string, store func(k *ir.Kernel, most, x *ir.Node)) {
+		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.`, Codes.Of(name))
+		store(k, k.Word("most", ir.MemF32), k.Load("x", ir.MemF32))
+		ks = append(ks, k)
+	}
+	for _, q := range []fpCode{
+		{"E4M3", ir.MemU8, e4m3, 0x7f, 7, e4m3.encode},
+		{"E5M2", ir.MemU8, e5m2, 0x7f, 7, e5m2.encode},
+		{"E4M3FNUZ", ir.MemU8, e4m3fnuz, oneZero, 7, e4m3fnuz.encode},
+		{"E5M2FNUZ", ir.MemU8, e5m2fnuz, oneZero, 7, e5m2fnuz.encode},
+		{"E2M1", ir.MemU8, e2m1, 0, 3, e2m1.encode},
+		{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
+	} {
+		encode(q.name, func(k *ir.Kernel, most, x *ir.Node) {
+			q.store(k, "y", most, x, func() *ir.Node { return x })
+		})
+	}
+	encode("E8M0", func(k *ir.Kernel, most, x *ir.Node) {
+		k.Store("y", ir.MemU8, exponentOf(k, x.Min(most)).Narrow16().NarrowU8())
+	})
+	return ks
+}
+
+// decodeFp is the codes of the small float formats to their values, looked up if
+// they are to be listed.
+func decodeFp(listed bool) []*ir.Kernel {
+	var ks []*ir.Kernel
 	decode := func(name string, store func(k *ir.Kernel)) {
 		k := ir.New("convert", "DecodeFp", `sets y to the values of the codes x.`, Codes.Of(name))
 		store(k)
 		ks = append(ks, k)
+	}
+	if listed {
+		for _, c := range []struct {
+			name   string
+			values *[256]float32
+		}{
+			{"E4M3", e4m3.values(7)},
+			{"E4M3FNUZ", e4m3fnuz.values(7)},
+			{"E5M2FNUZ", e5m2fnuz.values(7)},
+			{"E2M1", e2m1.values(3)},
+		} {
+			decode(c.name, func(k *ir.Kernel) { k.Store("y", ir.MemF32, k.LoadListed("x", c.values)) })
+		}
+		decode("E2M1Packed", func(k *ir.Kernel) { k.Store("y", ir.MemF32, k.Load("x", ir.MemE2M1)) })
+		return ks
 	}
 	for _, d := range []struct {
 		name  string
@@ -47,28 +92,6 @@ func convert() []*ir.Kernel {
 		k.AlarmCode("x", ir.MemE4M3, k.Int(signs))
 		k.Store("y", ir.MemF32, k.Load("x", ir.MemE4M3).Mul(k.Const(256)))
 		k.Rarely(func() { k.Store("y", ir.MemF32, withNaN(k, "x")) })
-	})
-
-	encode := func(name string, store func(k *ir.Kernel, most, x *ir.Node)) {
-		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.`, Codes.Of(name))
-		store(k, k.Word("most", ir.MemF32), k.Load("x", ir.MemF32))
-		ks = append(ks, k)
-	}
-	for _, q := range []fpCode{
-		{"E4M3", ir.MemU8, e4m3, 0x7f, 7, e4m3.encode},
-		{"E5M2", ir.MemU8, e5m2, 0x7f, 7, e5m2.encode},
-		{"E4M3FNUZ", ir.MemU8, e4m3fnuz, oneZero, 7, e4m3fnuz.encode},
-		{"E5M2FNUZ", ir.MemU8, e5m2fnuz, oneZero, 7, e5m2fnuz.encode},
-		{"E2M1", ir.MemU8, e2m1, 0, 3, e2m1.encode},
-		{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
-	} {
-		encode(q.name, func(k *ir.Kernel, most, x *ir.Node) {
-			q.store(k, "y", most, x, func() *ir.Node { return x })
-		})
-	}
-	encode("E8M0", func(k *ir.Kernel, most, x *ir.Node) {
-		k.Store("y", ir.MemU8, exponentOf(k, x.Min(most)).Narrow16().NarrowU8())
 	})
 	return ks
 }

@@ -13,16 +13,17 @@ type format struct {
 	mantissa uint32
 	least    int32
 	code     ir.Mem
+	nan      int // its code, whatever its sign; -1 if there is none, or more
 }
 
 var (
-	e4m3 = format{"E4M3", 3, 121, ir.MemE4M3}
-	e5m2 = format{"E5M2", 2, 113, ir.MemE5M2}
-	e2m1 = format{"E2M1", 1, 127, ir.MemE2M1}
+	e4m3 = format{"E4M3", 3, 121, ir.MemE4M3, 0x7f}
+	e5m2 = format{"E5M2", 2, 113, ir.MemE5M2, -1}
+	e2m1 = format{"E2M1", 1, 127, ir.MemE2M1, -1}
 
 	// One zero, and NaN in the place of -0.
-	e4m3fnuz = format{"E4M3FNUZ", 3, 120, ir.MemI8}
-	e5m2fnuz = format{"E5M2FNUZ", 2, 112, ir.MemI8}
+	e4m3fnuz = format{"E4M3FNUZ", 3, 120, ir.MemI8, oneZero}
+	e5m2fnuz = format{"E5M2FNUZ", 2, 112, ir.MemI8, oneZero}
 )
 
 // exponent is the exponent field of v, in place.
@@ -175,10 +176,11 @@ recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 
 // scaled stores the values of codes times s to y. E4M3 is read as 1/256 of what
 // it is, so that s is multiplied by 256, which is exact, and not each value; but
-// where 256*s is infinite or NaN, and for NaN, the rare way is taken.
-func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node) {
-	x := k.Load(codes, f.code)
-	if f.code != ir.MemE4M3 {
+// where 256*s is infinite or NaN, and for NaN, the rare way is taken. Values that
+// are listed need none of this.
+func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed bool) {
+	x := f.load(k, codes, listed)
+	if listed || f.code != ir.MemE4M3 {
 		k.Store("y", t.out, x.Mul(t.quiet(k, s)))
 		return
 	}
@@ -199,12 +201,42 @@ func withNaN(k *ir.Kernel, codes string) *ir.Node {
 	return isNaN.Select(k.Const(float32(math.NaN())), e4m3.value(k, c, c.Shl(24), 7))
 }
 
-func dequantizeFp(t tensor) []*ir.Kernel {
+func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, f := range []format{e4m3, e5m2, e2m1} {
+	for _, f := range formats {
 		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*scale.`, Codes.Of(f.name), Elems.Of(t.name))
-		f.scaled(k, "q", t, k.Param("scale", ir.MemF32))
+		f.scaled(k, "q", t, k.Param("scale", ir.MemF32), listed)
 		ks = append(ks, k)
 	}
 	return ks
+}
+
+// load loads codes, listed if that is asked for and they have a byte each.
+func (f format) load(k *ir.Kernel, name string, listed bool) *ir.Node {
+	if listed && f.code.Bits() == 8 {
+		return k.LoadListed(name, f.values(7))
+	}
+	return k.Load(name, f.code)
+}
+
+// values lists the values of the codes, with so many bits beside the sign and
+// anything above it, of a format without infinity.
+func (f format) values(bits uint32) *[256]float32 {
+	var values [256]float32
+	sign, one := 1<<bits, 1<<f.mantissa
+	for code := range values {
+		field, steps := code&(sign-1)/one, code&(one-1)
+		if field > 0 {
+			steps += one
+		}
+		v := math.Ldexp(float64(steps), int(f.least)-127-int(f.mantissa)+max(field-1, 0))
+		if code&sign != 0 {
+			v = math.Copysign(v, -1)
+		}
+		values[code] = float32(v)
+		if code == f.nan || code == f.nan|sign {
+			values[code] = float32(math.NaN())
+		}
+	}
+	return &values
 }

@@ -13,10 +13,10 @@ func All() []*ir.Kernel {
 	for _, t := range tensors {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
-		ks = append(ks, dequantize(t)...)
+		ks = append(ks, dequantize(t, stored)...)
 		ks = append(ks, fakeQuantizeFp(t)...)
 		ks = append(ks, quantizeFp(t)...)
-		ks = append(ks, dequantizeFp(t)...)
+		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
 		ks = append(ks, backward(t)...)
 	}
 	ks = append(ks, convert()...)
@@ -29,6 +29,23 @@ func All() []*ir.Kernel {
 		ks = append(ks, params(t)...)
 	}
 	return append(ks, chooseE8M0(), merge(), prepare())
+}
+
+// Listed records anew the kernels that gain if a machine can look the values of
+// codes up, for one that can.
+func Listed() []*ir.Kernel {
+	ks := append(decodeFp(true), dequantize(tensors[0], []storedCode{packed4})...)
+	for _, t := range tensors {
+		formats := []format{e4m3}
+		if t.mem == ir.MemF32 {
+			formats = append(formats, e2m1)
+		}
+		ks = append(ks, dequantizeFp(t, formats, true)...)
+	}
+	for _, k := range ks {
+		k.Large = true
+	}
+	return ks
 }
 
 // Kinds of variants.

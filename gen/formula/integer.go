@@ -123,20 +123,24 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 	return ks
 }
 
-// stored are the integer codes that are read: q gives their values.
-var stored = []struct {
+// storedCode is an integer code that is read: q gives its values.
+type storedCode struct {
 	name, doc string
 	q         func(k *ir.Kernel) *ir.Node
-}{
+}
+
+var stored = []storedCode{
 	{"Int8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemI8).ToFloat() }},
 	{"Uint8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemU8).ToFloat() }},
-	{"Packed4", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU4, k.Word("sign", ir.MemI32)) }},
+	packed4,
 	{"Packed2", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU2, k.Word("sign", ir.MemI32)) }},
 }
 
-func dequantize(t tensor) []*ir.Kernel {
+var packed4 = storedCode{"Packed4", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU4, k.Word("sign", ir.MemI32)) }}
+
+func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, c := range stored {
+	for _, c := range codes {
 		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
 			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), Elems.Of(t.name))
 			k.Store("y", t.out, formula(k, c.q(k), t.param(k, "scale")))

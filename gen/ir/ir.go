@@ -45,8 +45,9 @@ type Mem uint8
 // Memory types. Bits is one bit per element, bit i%8 of byte i/8; U4, U2 and
 // E2M1 are four and two bits, the first element in the lowest bits of a byte.
 // The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
-// as a number: AlarmCode finds it. Byte, U4 and U2 load as bytes. What has less
-// than eight bits, E2M1 too, is stored from a byte's low bits.
+// as a number: AlarmCode finds it. Listed are codes of which LoadListed is told
+// the values. Byte, U4 and U2 load as bytes. What has less than eight bits, E2M1
+// too, is stored from a byte's low bits.
 const (
 	MemNone Mem = iota
 	MemF32
@@ -62,6 +63,7 @@ const (
 	MemE4M3
 	MemE5M2
 	MemE2M1
+	MemListed
 	MemBits
 )
 
@@ -83,6 +85,7 @@ var memInfo = [...]struct {
 	MemE4M3:      {8, "uint8", F32},
 	MemE5M2:      {8, "uint8", F32},
 	MemE2M1:      {4, "uint8", F32},
+	MemListed:    {8, "uint8", F32},
 	MemBits:      {1, "uint8", Mask},
 }
 
@@ -176,7 +179,7 @@ type Node struct {
 	Name  string // stream, parameter, word or result
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, or shift count
-	Table string // OpTable: 4 bytes per lane, little-endian
+	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
 	Rare  bool   // recorded by Rarely
 	ID    int
 
@@ -314,6 +317,19 @@ func (k *Kernel) stream(name string, m Mem, out bool) {
 func (k *Kernel) Load(name string, m Mem) *Node {
 	k.stream(name, m, false)
 	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
+}
+
+// LoadListed is the next tile of codes of a byte, as their values. These are
+// bfloat16s, and those of 0x80 and more those of 0 to 0x7f, or these with the
+// other sign; where that of 0 is 0, that of 0x80 may be NaN.
+func (k *Kernel) LoadListed(name string, values *[256]float32) *Node {
+	k.stream(name, MemListed, false)
+	table := make([]byte, 0, 512)
+	for _, v := range values {
+		b := math.Float32bits(v)
+		table = append(table, byte(b>>16), byte(b>>24))
+	}
+	return k.add(Node{Op: OpLoad, Type: F32, Name: name, Mem: MemListed, Table: string(table)})
 }
 
 // Signed is the next tile of codes of a few bits, as bytes. The word sign is the

@@ -1,5 +1,5 @@
 // Package x86 lowers planned kernels to AVX2 (with FMA and F16C) and to
-// AVX-512 (F, BW, DQ, VL, with BMI2). Package avo checks every instruction's
+// AVX-512 (F, BW, DQ, VL, with BMI2), with VBMI or without. Package avo checks every instruction's
 // operands, collects what a function requires of the CPU, and prints.
 package x86
 
@@ -20,9 +20,10 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// Machine is one of the two x86 targets, writing one file.
+// Machine is one of the x86 targets, writing one file.
 type Machine struct {
 	wide     bool // AVX-512
+	vbmi     bool // with VBMI, which looks bytes up in tables of 64 and 128
 	ctx      *build.Context
 	fn       reflect.Value
 	pool     map[string]int // offsets of constants in the file's data
@@ -34,12 +35,14 @@ type Machine struct {
 	streams  bool
 }
 
-// AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code.
-func AVX2() *Machine   { return newMachine(false) }
-func AVX512() *Machine { return newMachine(true) }
+// AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code, and AVX512VBMI
+// one of such code with VBMI.
+func AVX2() *Machine       { return newMachine(false, false) }
+func AVX512() *Machine     { return newMachine(true, false) }
+func AVX512VBMI() *Machine { return newMachine(true, true) }
 
-func newMachine(wide bool) *Machine {
-	m := &Machine{wide: wide, ctx: build.NewContext(), pool: map[string]int{}}
+func newMachine(wide, vbmi bool) *Machine {
+	m := &Machine{wide: wide, vbmi: vbmi, ctx: build.NewContext(), pool: map[string]int{}}
 	m.ctx.Constraint(buildtags.Not("purego"))
 	m.fn = reflect.ValueOf(m.ctx)
 	return m
@@ -72,7 +75,10 @@ func (m *Machine) File(generator, pkg string) (asm, stubs []byte, err error) {
 
 // Name is the suffix of the functions' names.
 func (m *Machine) Name() string {
-	if m.wide {
+	switch {
+	case m.vbmi:
+		return "AVX512VBMI"
+	case m.wide:
 		return "AVX512"
 	}
 	return "AVX2"

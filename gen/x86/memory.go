@@ -11,10 +11,16 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
+// e2m1 are the values of its codes.
+var e2m1 = [16]float32{0, .5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -.5, -1, -1.5, -2, -3, -4, -6}
+
 // Two-byte and smaller elements are converted as float16 is, by VCVTPH2PS: it
 // takes subnormals at full speed, which a product does not.
 func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
+	if m.looksUp(n) {
+		return m.tableExtras(n)
+	}
 	switch n.Mem {
 	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
 		words := make([]uint32, m.Width())
@@ -27,10 +33,9 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		}
 		return extras
 	case ir.MemE2M1:
-		values := []float32{0, .5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -.5, -1, -1.5, -2, -3, -4, -6}
 		words := make([]uint32, m.Width())
 		for i := range words {
-			words[i] = math.Float32bits(values[i])
+			words[i] = math.Float32bits(e2m1[i])
 		}
 		if m.wide {
 			return []*ir.Node{k.TableConst(words), k.Int(bothNibbles)}
@@ -84,6 +89,9 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 // load widens one slot of a stream to 32-bit lanes.
 func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
 	masked := m.wide && s.Tail && !at.Stack
+	if m.looksUp(n) {
+		return m.loadValues(s, n, slot, args[len(n.Args):], at, masked)
+	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32:
 		return s.Op(plan.Vec, func(d int, _ []int) {

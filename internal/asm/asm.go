@@ -15,6 +15,7 @@ const (
 	Generic ISA = iota
 	AVX2
 	AVX512
+	AVX512VBMI
 	NEON
 )
 
