@@ -137,16 +137,20 @@ func (f *family) write(b *bytes.Buffer, isas []isa) {
 		fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
 		for _, isa := range isas {
 			for _, k := range f.members {
-				suffix := isa.others
-				if own := isa.own[k.Name]; own != nil {
-					k, suffix = own, isa.name
-				}
-				if !offers(suffix, k) {
+				k := isa.own[k.Name]
+				if k == nil || !offers(isa.name, k) {
 					continue
 				}
-				value := []string{"int(" + isa.name + ")<<16"}
-				for i, v := range k.Variants {
-					value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
+				var cases []string
+				for _, user := range isas {
+					if user.name != isa.name && (user.others != isa.name || user.own[k.Name] != nil) {
+						continue
+					}
+					value := []string{"int(" + user.name + ")<<16"}
+					for i, v := range k.Variants {
+						value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
+					}
+					cases = append(cases, strings.Join(value, "|"))
 				}
 				var args []string
 				for _, a := range plan.Args(k) {
@@ -157,7 +161,7 @@ func (f *family) write(b *bytes.Buffer, isas []isa) {
 						args = append(args, a.Name)
 					}
 				}
-				fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(value, "|"), k.Name, suffix, strings.Join(args, ", "))
+				fmt.Fprintf(b, "case %s:\n%s%s(%s)\nreturn\n", strings.Join(cases, ", "), k.Name, isa.name, strings.Join(args, ", "))
 			}
 		}
 		b.WriteString("}\n")

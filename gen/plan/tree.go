@@ -19,7 +19,7 @@ type tree struct {
 	registers int  // that a turn of the loop takes in
 	turns     bool // there is a loop; if not, a group is one register
 	any       bool // the loop is for all lengths that the others leave
-	part      bool // or less
+	part      bool // a group is less than a register
 }
 
 // treeKinds are those of the machine, in the order in which they are preferred.
@@ -74,12 +74,12 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 		}
 	}
 	// turn folds some registers to one, for each fold.
-	turn := func(at GPR, disp int) []V {
+	turn := func(at GPR) []V {
 		out := make([]V, len(folds))
 		var xs []V
 		s.forget() // the place is another one each time
 		for r := range t.registers {
-			xs = append(xs, s.element(folds[0].Args[0], at, disp, r))
+			xs = append(xs, s.element(folds[0].Args[0], at, r))
 			for i, n := range folds {
 				if r == 0 {
 					out[i] = xs[0]
@@ -115,7 +115,7 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 				p.m.Move(end, at)
 				p.m.Add(end, last)
 			})
-			ends = turn(end, 0)
+			ends = turn(end)
 			for i, v := range ends {
 				if t.registers == 1 {
 					ends[i] = s.New(Vec)
@@ -126,7 +126,7 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 				p.m.BranchReach(at, end, done)
 				p.m.LoopHead(head)
 			})
-			for i, v := range turn(at, 0) {
+			for i, v := range turn(at) {
 				p.m.FoldStep(s, folds[i], ends[i:i+1], 0, []V{v})
 			}
 			do(func() {
@@ -139,10 +139,10 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 		default:
 			var x V
 			if t.part {
-				x = s.element(folds[0].Args[0], at, 0, 0)
+				x = s.element(folds[0].Args[0], at, 0)
 				do(func() { p.m.AddBits(at, p.counts.length, stream.Mem.Bits()) })
 			} else {
-				x = s.element(folds[0].Args[0], start, group*register, 0)
+				x = s.element(folds[0].Args[0], start, group)
 			}
 			if group%2 == 1 {
 				p.seek(s, nans, accs, lone, x)
@@ -184,18 +184,18 @@ func (p *planner) seek(s *Seg, nans []*ir.Node, accs map[*ir.Node][]V, a, b V) {
 }
 
 // element computes register i of those at a place.
-func (s *Seg) element(n *ir.Node, at GPR, disp, i int) V {
+func (s *Seg) element(n *ir.Node, at GPR, i int) V {
 	if n.Op == ir.OpAs {
-		return s.element(n.Args[0], at, disp, i)
+		return s.element(n.Args[0], at, i)
 	}
 	var from Addr
 	if n.Op == ir.OpLoad {
-		from = Addr{Reg: at, Disp: disp + i*s.p.m.Width()*n.Mem.Bits()/8}
+		from = Addr{Reg: at, Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
 	}
 	var args [][]V
 	for _, a := range s.p.operands(n) {
 		if s.p.k.Levels(false)[a.ID] == ir.PerElement {
-			args = append(args, []V{s.element(a, at, disp, i)})
+			args = append(args, []V{s.element(a, at, i)})
 		} else {
 			args = append(args, []V{s.demand(a, 0)})
 		}

@@ -37,58 +37,31 @@ func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask 
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
 		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
 		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
 		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
 		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
 		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
@@ -126,58 +99,31 @@ func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Point
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
 		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
 		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
 		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
 		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
 		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
@@ -215,58 +161,31 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
 		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
 		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
 		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
 		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
 		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
@@ -286,22 +205,13 @@ func QuantizeWhole(isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Poin
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
 	}
@@ -348,76 +258,40 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
@@ -464,76 +338,40 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
@@ -580,76 +418,40 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizeMinvalPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
@@ -695,77 +497,44 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizePacked4AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizePacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
@@ -810,77 +579,44 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeZeroPointPacked4AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeZeroPointPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
@@ -925,77 +661,44 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizeMinvalPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked4AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
 		DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
 		DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
 		DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
 		DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -1033,58 +736,31 @@ func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mas
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
 		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
 		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
 		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
 		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
 		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	}
@@ -1131,76 +807,40 @@ func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointe
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
 		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
 		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
 		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
 		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
 		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
 		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
 		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
 		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
 		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
 		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
 		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
 		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
 		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	}
@@ -1246,76 +886,40 @@ func QuantizeFpPowerOfTwo(isa ISA, codeKind Code, elemKind Elem, q *uint8, x uns
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
 		QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
 		QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
 		QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
 		QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
 		QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
 		QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
 		QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
 		QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
 		QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
 		QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
 		QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
 		QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
 		QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
 		return
 	}
@@ -1355,7 +959,7 @@ func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *ui
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
 		DequantizeFpE4M3AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
 		DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
@@ -1364,26 +968,23 @@ func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *ui
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
 		DequantizeFpE4M3F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
 		DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
 		DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
 		DequantizeFpE4M3BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
 		DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
 		DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
 		DequantizeFpE4M3AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
 		DequantizeFpE2M1AVX512VBMI((*float32)(y), q, scale, groups, length, ahead)
@@ -1391,20 +992,8 @@ func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *ui
 	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
 		DequantizeFpE4M3F16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
 		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
 	case int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
 		DequantizeFpE4M3BF16AVX512VBMI((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeFp")
@@ -1431,40 +1020,22 @@ func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsaf
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 		BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
 		BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 		BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
 		BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 		BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
 		BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	}
@@ -1480,16 +1051,10 @@ func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
 	case int(AVX2)<<16 | int(BF16)<<0:
 		EncodeBF16AVX2(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		EncodeF16AVX512(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		EncodeBF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		EncodeF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		EncodeBF16AVX512(y, x, n, ahead)
 		return
 	}
@@ -1505,16 +1070,10 @@ func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
 	case int(AVX2)<<16 | int(BF16)<<0:
 		DecodeBF16AVX2(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		DecodeF16AVX512(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		DecodeBF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		DecodeF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		DecodeBF16AVX512(y, x, n, ahead)
 		return
 	}
@@ -1545,7 +1104,7 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 	case int(AVX2)<<16 | int(E4M3)<<0:
 		DecodeFpE4M3AVX2(y, (*uint8)(x), n, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0:
+	case int(AVX512)<<16 | int(E5M2)<<0, int(AVX512VBMI)<<16 | int(E5M2)<<0:
 		DecodeFpE5M2AVX512(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3FNUZ)<<0:
@@ -1554,7 +1113,7 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 	case int(AVX512)<<16 | int(E5M2FNUZ)<<0:
 		DecodeFpE5M2FNUZAVX512(y, (*int8)(x), n, ahead)
 		return
-	case int(AVX512)<<16 | int(E8M0)<<0:
+	case int(AVX512)<<16 | int(E8M0)<<0, int(AVX512VBMI)<<16 | int(E8M0)<<0:
 		DecodeFpE8M0AVX512(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0:
@@ -1566,17 +1125,11 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 	case int(AVX512)<<16 | int(E4M3)<<0:
 		DecodeFpE4M3AVX512(y, (*uint8)(x), n, ahead)
 		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2AVX512(y, (*uint8)(x), n, ahead)
-		return
 	case int(AVX512VBMI)<<16 | int(E4M3FNUZ)<<0:
 		DecodeFpE4M3FNUZAVX512VBMI(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(E5M2FNUZ)<<0:
 		DecodeFpE5M2FNUZAVX512VBMI(y, (*uint8)(x), n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E8M0)<<0:
-		DecodeFpE8M0AVX512(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512VBMI)<<16 | int(E2M1)<<0:
 		DecodeFpE2M1AVX512VBMI(y, (*uint8)(x), n, ahead)
@@ -1616,46 +1169,25 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 	case int(AVX2)<<16 | int(E8M0)<<0:
 		EncodeFpE8M0AVX2(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0:
+	case int(AVX512)<<16 | int(E4M3)<<0, int(AVX512VBMI)<<16 | int(E4M3)<<0:
 		EncodeFpE4M3AVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2)<<0:
+	case int(AVX512)<<16 | int(E5M2)<<0, int(AVX512VBMI)<<16 | int(E5M2)<<0:
 		EncodeFpE5M2AVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3FNUZ)<<0:
+	case int(AVX512)<<16 | int(E4M3FNUZ)<<0, int(AVX512VBMI)<<16 | int(E4M3FNUZ)<<0:
 		EncodeFpE4M3FNUZAVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E5M2FNUZ)<<0:
+	case int(AVX512)<<16 | int(E5M2FNUZ)<<0, int(AVX512VBMI)<<16 | int(E5M2FNUZ)<<0:
 		EncodeFpE5M2FNUZAVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0:
+	case int(AVX512)<<16 | int(E2M1)<<0, int(AVX512VBMI)<<16 | int(E2M1)<<0:
 		EncodeFpE2M1AVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0:
+	case int(AVX512)<<16 | int(E2M1Packed)<<0, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0:
 		EncodeFpE2M1PackedAVX512(y, x, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E8M0)<<0:
-		EncodeFpE8M0AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E4M3FNUZ)<<0:
-		EncodeFpE4M3FNUZAVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E5M2FNUZ)<<0:
-		EncodeFpE5M2FNUZAVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1)<<0:
-		EncodeFpE2M1AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedAVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(E8M0)<<0:
+	case int(AVX512)<<16 | int(E8M0)<<0, int(AVX512VBMI)<<16 | int(E8M0)<<0:
 		EncodeFpE8M0AVX512(y, x, most, n, ahead)
 		return
 	}
@@ -1671,16 +1203,10 @@ func Pack(isa ISA, codeKind Code, y *uint8, x *uint8, n int, ahead int) {
 	case int(AVX2)<<16 | int(Packed2)<<0:
 		PackPacked2AVX2(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0:
+	case int(AVX512)<<16 | int(Packed4)<<0, int(AVX512VBMI)<<16 | int(Packed4)<<0:
 		PackPacked4AVX512(y, x, n, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0:
-		PackPacked2AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0:
-		PackPacked4AVX512(y, x, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0:
+	case int(AVX512)<<16 | int(Packed2)<<0, int(AVX512VBMI)<<16 | int(Packed2)<<0:
 		PackPacked2AVX512(y, x, n, ahead)
 		return
 	}
@@ -1697,16 +1223,10 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 	case int(AVX2)<<16 | int(Packed2)<<0:
 		UnpackPacked2AVX2(y, x, sign, n, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed4)<<0:
+	case int(AVX512)<<16 | int(Packed4)<<0, int(AVX512VBMI)<<16 | int(Packed4)<<0:
 		UnpackPacked4AVX512(y, x, sign, n, ahead)
 		return
-	case int(AVX512)<<16 | int(Packed2)<<0:
-		UnpackPacked2AVX512(y, x, sign, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0:
-		UnpackPacked4AVX512(y, x, sign, n, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed2)<<0:
+	case int(AVX512)<<16 | int(Packed2)<<0, int(AVX512VBMI)<<16 | int(Packed2)<<0:
 		UnpackPacked2AVX512(y, x, sign, n, ahead)
 		return
 	}
@@ -1725,22 +1245,13 @@ func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32
 	case int(AVX2)<<16 | int(BF16)<<0:
 		MinMaxBF16AVX2((*uint16)(x), min, max, groups, length)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		MinMaxAVX512((*float32)(x), min, max, groups, length)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		MinMaxF16AVX512((*uint16)(x), min, max, groups, length)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		MinMaxBF16AVX512((*uint16)(x), min, max, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxAVX512((*float32)(x), min, max, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxF16AVX512((*uint16)(x), min, max, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		MinMaxBF16AVX512((*uint16)(x), min, max, groups, length)
 		return
 	}
@@ -1759,22 +1270,13 @@ func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int,
 	case int(AVX2)<<16 | int(BF16)<<0:
 		AbsMaxBF16AVX2((*uint16)(x), most, groups, length)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		AbsMaxAVX512((*float32)(x), most, groups, length)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		AbsMaxF16AVX512((*uint16)(x), most, groups, length)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		AbsMaxBF16AVX512((*uint16)(x), most, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		AbsMaxAVX512((*float32)(x), most, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		AbsMaxF16AVX512((*uint16)(x), most, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		AbsMaxBF16AVX512((*uint16)(x), most, groups, length)
 		return
 	}
@@ -1794,22 +1296,13 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 	case int(AVX2)<<16 | int(BF16)<<0:
 		ReachBF16AVX2((*uint16)(x), low, high, groups, length)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		ReachAVX512((*float32)(x), low, high, groups, length)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		ReachF16AVX512((*uint16)(x), low, high, groups, length)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		ReachBF16AVX512((*uint16)(x), low, high, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		ReachAVX512((*float32)(x), low, high, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		ReachF16AVX512((*uint16)(x), low, high, groups, length)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		ReachBF16AVX512((*uint16)(x), low, high, groups, length)
 		return
 	}
@@ -1828,22 +1321,13 @@ func MinMaxColumns(isa ISA, elemKind Elem, min *float32, max *float32, x0 unsafe
 	case int(AVX2)<<16 | int(BF16)<<0:
 		MinMaxColumnsBF16AVX2(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		MinMaxColumnsAVX512(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		MinMaxColumnsF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		MinMaxColumnsBF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxColumnsAVX512(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxColumnsF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		MinMaxColumnsBF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
 	}
@@ -1863,22 +1347,13 @@ func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *f
 	case int(AVX2)<<16 | int(BF16)<<0:
 		ParamsScaleBF16AVX2(scale, recip, most, half, n)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		ParamsScaleAVX512(scale, recip, most, half, n)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		ParamsScaleF16AVX512(scale, recip, most, half, n)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		ParamsScaleBF16AVX512(scale, recip, most, half, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsScaleAVX512(scale, recip, most, half, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsScaleF16AVX512(scale, recip, most, half, n)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		ParamsScaleBF16AVX512(scale, recip, most, half, n)
 		return
 	}
@@ -1897,22 +1372,13 @@ func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zer
 	case int(AVX2)<<16 | int(BF16)<<0:
 		ParamsSymmetricBF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
 		return
 	}
@@ -1933,22 +1399,13 @@ func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, ze
 	case int(AVX2)<<16 | int(BF16)<<0:
 		ParamsAsymmetricBF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
 		return
-	case int(AVX512)<<16 | int(F32)<<0:
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
 		ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
 		return
-	case int(AVX512)<<16 | int(F16)<<0:
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
 		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F32)<<0:
-		ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512VBMI)<<16 | int(F16)<<0:
-		ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-		return
-	case int(AVX512VBMI)<<16 | int(BF16)<<0:
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
 		ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
 		return
 	}
@@ -1962,10 +1419,7 @@ func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, ma
 	case int(AVX2) << 16:
 		ParamsPowerOfTwoAVX2(scale, recip, most, maxExp, n)
 		return
-	case int(AVX512) << 16:
-		ParamsPowerOfTwoAVX512(scale, recip, most, maxExp, n)
-		return
-	case int(AVX512VBMI) << 16:
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
 		ParamsPowerOfTwoAVX512(scale, recip, most, maxExp, n)
 		return
 	}
@@ -1978,10 +1432,7 @@ func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n 
 	case int(AVX2) << 16:
 		MergeMinMaxAVX2(min, max, x, y, n)
 		return
-	case int(AVX512) << 16:
-		MergeMinMaxAVX512(min, max, x, y, n)
-		return
-	case int(AVX512VBMI) << 16:
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
 		MergeMinMaxAVX512(min, max, x, y, n)
 		return
 	}
@@ -1994,10 +1445,7 @@ func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 	case int(AVX2) << 16:
 		PrepareAVX2(recip, scale, n)
 		return
-	case int(AVX512) << 16:
-		PrepareAVX512(recip, scale, n)
-		return
-	case int(AVX512VBMI) << 16:
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
 		PrepareAVX512(recip, scale, n)
 		return
 	}
@@ -2052,94 +1500,49 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	case int(AVX2)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
 		Copy1to16NTAVX2(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
 		Copy4to0AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
 		Copy4to1AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4:
 		Copy4to1NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
 		Copy4to2AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4:
 		Copy4to2NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
 		Copy4to4AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4:
 		Copy4to4NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
 		Copy4to5AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
 		Copy4to5NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
 		Copy2to4AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4:
 		Copy2to4NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
 		Copy1to4AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4:
 		Copy1to4NTAVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
+	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4, int(AVX512VBMI)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
 		Copy1to16AVX512(dst, src, n)
 		return
-	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
-		Copy1to16NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
-		Copy4to0AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
-		Copy4to1AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4:
-		Copy4to1NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
-		Copy4to2AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4:
-		Copy4to2NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
-		Copy4to4AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4:
-		Copy4to4NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
-		Copy4to5AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
-		Copy4to5NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
-		Copy2to4AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4:
-		Copy2to4NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
-		Copy1to4AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4:
-		Copy1to4NTAVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
-		Copy1to16AVX512(dst, src, n)
-		return
-	case int(AVX512VBMI)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
+	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4, int(AVX512VBMI)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
 		Copy1to16NTAVX512(dst, src, n)
 		return
 	}
