@@ -42,8 +42,8 @@ func (c Config) Count() (count int) {
 	return count
 }
 
-// Run measures each operation with each implementation that does it in its own way at each size at which it has a group. The implementation that was chosen
-// before is chosen afterwards. The error is ctx's, or that of kernels.Use.
+// Run measures each operation with each implementation that does it in its own way, at each size at which it has a group. The
+// implementation that was chosen before is chosen afterwards. The error is ctx's, or that of kernels.Use.
 func Run(ctx context.Context, c Config) (results []Result, err error) {
 	before := kernels.Implementation()
 	defer func() { kernels.Use(before) }()
