@@ -76,14 +76,17 @@ func TestClosingLinePlace(t *testing.T) {
 		assert.Empty(t, r.stdout)
 		assert.Regexp(t, `^`+command[0]+`: 16 bytes to \d+ in .* GB/s read and written\n$`, r.stderr)
 	}
-	path := filepath.Join(dir, "redirected")
-	stdout, err := os.Create(path)
-	require.NoError(t, err)
-	defer stdout.Close()
-	var stderr bytes.Buffer
-	require.Equal(t, exitOK, run(context.Background(), []string{"quantize", "--spec", int8Spec, "-o", path, in}, stdout, &stderr))
-	assert.Contains(t, stderr.String(), "quantize: 16 bytes to ")
-	assert.Contains(t, load(t, path).tensors, "w.scale")
+	path, link := filepath.Join(dir, "redirected"), filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(path, link)) // as /dev/stdout is one
+	for _, out := range []string{path, link} {
+		stdout, err := os.Create(path)
+		require.NoError(t, err)
+		var stderr bytes.Buffer
+		assert.Equal(t, exitOK, run(context.Background(), []string{"quantize", "--spec", int8Spec, "-o", out, in}, stdout, &stderr))
+		require.NoError(t, stdout.Close())
+		assert.Contains(t, stderr.String(), "quantize: 16 bytes to ")
+		assert.Contains(t, load(t, path).tensors, "w.scale")
+	}
 }
 
 // A file without bytes has no speed.
