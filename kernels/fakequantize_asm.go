@@ -160,10 +160,14 @@ func fakeQuantizeFpAsm[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p
 // prepared runs over groups of every row, for which it has prepared the scales.
 // It sets nothing: what is stored by way of a pointer would escape.
 func (c *fakeCall) prepared(mask Mask, g Grid, scale []float32) {
-	if g.Groups <= fewGroups {
+	switch {
+	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
 		c.columns(mask, g, scale, recip[:])
-	} else {
+	case g.Groups <= someGroups:
+		var recip [someGroups]float32
+		c.columns(mask, g, scale, recip[:])
+	default:
 		var recip [manyGroups]float32
 		c.columns(mask, g, scale, recip[:])
 	}

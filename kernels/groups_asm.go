@@ -2,13 +2,14 @@ package kernels
 
 // The assembly wants the reciprocals of scales. They are made for so many
 // groups at a time, in a buffer on the stack that stays in the L1 cache; a call
-// with few groups gets a small one, which costs less to clear.
+// with fewer groups gets a smaller one, which costs less to clear.
 //
 // A reciprocal is NaN where division without dividing would not be exact, with
 // scales beyond 2^-80 and 2^100: then the assembly divides. TestDivision has
 // the proof for all others.
 const (
-	manyGroups = 512
+	manyGroups = 1024
+	someGroups = 256
 	fewGroups  = 16
 )
 

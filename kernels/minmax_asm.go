@@ -9,10 +9,14 @@ import (
 // minMaxAsm reduces pieces of groups, and merges them, for so many groups at a
 // time that their ends stay in the L1 cache.
 func minMaxAsm[T Float](impl isa, least, most []T, src []T, g Grid) {
-	if g.Groups <= fewGroups {
+	switch {
+	case g.Groups <= fewGroups:
 		var buf [4][fewGroups]float32
 		minMaxRuns(impl, least, most, src, g, buf[0][:], buf[1][:], buf[2][:], buf[3][:])
-	} else {
+	case g.Groups <= someGroups || g.Rows == 1: // nothing is gained by more
+		var buf [4][someGroups]float32
+		minMaxRuns(impl, least, most, src, g, buf[0][:], buf[1][:], buf[2][:], buf[3][:])
+	default:
 		var buf [4][manyGroups]float32
 		minMaxRuns(impl, least, most, src, g, buf[0][:], buf[1][:], buf[2][:], buf[3][:])
 	}

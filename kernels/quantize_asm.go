@@ -8,10 +8,14 @@ import (
 
 // quantizeIntAsm is the integer formula on an implementation with assembly.
 func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *Int) {
-	if g.Groups <= fewGroups {
+	switch {
+	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
 		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
-	} else {
+	case g.Groups <= someGroups:
+		var recip [someGroups]float32
+		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
+	default:
 		var recip [manyGroups]float32
 		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
 	}
@@ -70,10 +74,14 @@ const betweenBytes = 4096
 
 // quantizeFpAsm is the float formula on an implementation with assembly.
 func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
-	if g.Groups <= fewGroups {
+	switch {
+	case g.Groups <= fewGroups:
 		var recip [fewGroups]float32
 		quantizeFpRuns(impl, dst, src, g, p, recip[:])
-	} else {
+	case g.Groups <= someGroups:
+		var recip [someGroups]float32
+		quantizeFpRuns(impl, dst, src, g, p, recip[:])
+	default:
 		var recip [manyGroups]float32
 		quantizeFpRuns(impl, dst, src, g, p, recip[:])
 	}

@@ -164,7 +164,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	for _, sh := range shapes {
-		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn, sh.after, sh.values, sh.meet)...)
+		all = append(all, append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn, sh.last, sh.after, sh.values, sh.meet)...)
 	}
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
@@ -186,18 +186,19 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		for v, r := range callPins {
 			pins[v] = r
 		}
-		if !p.pin(liveOut(sh.group, append(sh.segments(), sh.first, sh.ahead, sh.turn, sh.after)...), pins) {
+		if !p.pin(liveOut(sh.group, append(sh.segments(), sh.first, sh.ahead, sh.turn, sh.last, sh.after)...), pins) {
 			return nil, false
 		}
 		carried := pins
 		if sh.ahead != nil {
 			carried = maps.Clone(pins)
-			if !p.pin(liveOut(sh.first, sh.ahead, sh.turn), carried) {
+			if !p.pin(liveOut(sh.first, sh.ahead, sh.turn, sh.last), carried) {
 				return nil, false
 			}
 			place(sh.first, carried)
 			place(sh.ahead, carried)
 			place(sh.turn, carried)
+			place(sh.last, carried)
 		}
 		place(sh.group, carried) // behind a turn a tile is begun already
 		for _, s := range sh.segments() {

@@ -251,7 +251,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 			m.Jump(end)
 		})
 	}
-	p.pipelined(sh, count, tile)
+	p.pipelined(sh, count, tile, end)
 	m.LoopHead(sh.name + "loop")
 	round(sh.name+"loop", func() { p.tile(sh, sh.body) })
 }
@@ -284,8 +284,8 @@ func (p *printer) tiles(sh *shape) {
 	m.Label(name + "end")
 }
 
-// pipelined is the loop that looks ahead, where that pays; it leaves a tile for the plain one.
-func (p *printer) pipelined(sh *shape, count GPR, tile int) {
+// pipelined is the loop that looks ahead, where that pays. What it has not done is for the plain one.
+func (p *printer) pipelined(sh *shape, count GPR, tile int, end string) {
 	if sh.ahead == nil {
 		return
 	}
@@ -311,17 +311,24 @@ func (p *printer) pipelined(sh *shape, count GPR, tile int) {
 	m.AddImm(count, -tile)
 	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
 	if sh.turn != nil {
-		p.turn(sh, count, tile)
+		p.turn(sh, count, tile, end)
 	}
 }
 
 // turn has the tile that ends a group begin the next group's first one: n is
 // what is left behind the group at hand.
-func (p *printer) turn(sh *shape, count GPR, tile int) {
+func (p *printer) turn(sh *shape, count GPR, tile int, end string) {
 	m, n, name := p.m, p.counts.n, sh.name
+	p.aside = append(p.aside, func() {
+		m.Label(sh.last.name)
+		p.run(sh.last)
+		p.advanceStreams(false)
+		m.AddImm(count, -tile)
+		m.Jump(end)
+	})
 	m.Label(name + "ends")
-	m.Branch(count, NotEqual, tile, name+"loop")
-	m.Branch(n, Equal, 0, name+"loop")
+	m.Branch(count, NotEqual, tile, sh.last.name)
+	m.Branch(n, Equal, 0, sh.last.name)
 	m.LoopHead(sh.turn.name)
 	p.run(sh.turn)
 	p.advanceParams(1)

@@ -549,6 +549,7 @@ type shape struct {
 	first      *Seg          // the first half of a tile, up to what an alarm looks at
 	ahead      *Seg          // the first half of the next tile and the second half of this one
 	turn       *Seg          // the same where the next tile begins another group
+	last       *Seg          // the second half alone
 	after      *Seg
 	tree       *tree
 }
@@ -689,7 +690,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 
 // unload drops the loads of parameters that are in no register's use.
 func (sh *shape) unload() {
-	all := append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn)
+	all := append(sh.segments(), sh.group, sh.first, sh.ahead, sh.turn, sh.last)
 	used := map[V]bool{}
 	for _, s := range all {
 		if s != nil {
@@ -758,7 +759,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		beyond[s.Name] = a
 	}
 	var here []V
-	both := func(name, alarm string, up *Seg, groups int) *Seg {
+	second := func(name, alarm string, up *Seg) *Seg {
 		s := half(up, direct, 0)
 		s.name, s.second, s.alarm = sh.name+name, true, sh.name+alarm
 		for i, v := range between {
@@ -768,6 +769,10 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 			}
 			s.vals[[2]int{v.n.ID, slot}] = here[i]
 		}
+		return s
+	}
+	both := func(name, alarm string, up *Seg, groups int) *Seg {
+		s := second(name, alarm, up)
 		next, there := first(up, beyond, groups)
 		s.insts, s.params = next.insts, next.params
 		s.body(nil)
@@ -784,6 +789,8 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	sh.ahead = both("ahead", "loop", up, groups)
 	if !short {
 		sh.turn = both("turn", "turned", pr.call, 1)
+		sh.last = second("last", "loop", sh.group)
+		sh.last.body(nil)
 	}
 }
 

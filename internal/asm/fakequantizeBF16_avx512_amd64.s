@@ -156,9 +156,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -1180,6 +1180,50 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z5, Z6, Z0
+	VADDPS      Z3, Z4, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VRNDSCALEPS $0x08, Z5, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z8, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VRNDSCALEPS $0x08, Z3, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z8, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2022,9 +2066,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -3167,6 +3211,50 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z3, Z4, Z0
+	VADDPS      Z1, Z2, Z16
+	VADDPS      Z16, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z6, Z0
+	VMINPS      Z0, Z5, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VRNDSCALEPS $0x08, Z3, Z16
+	VMAXPS      Z16, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VFMADD213PS Z13, Z8, Z16
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z16, K1
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K1, Z16
+	VPERMT2W    Z16, Z9, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z6, Z0
+	VMINPS      Z0, Z5, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VRNDSCALEPS $0x08, Z1, Z16
+	VMAXPS      Z16, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VFMADD213PS Z13, Z8, Z16
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z16, K1
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K1, Z16
+	VPERMT2W    Z16, Z9, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4148,9 +4236,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -5273,6 +5361,54 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VADDPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z4, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z8, Z1
+	VADDPS      Z6, Z1, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z8, Z0
+	VADDPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z2, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z8, Z1
+	VADDPS      Z6, Z1, Z1
+	VPTESTMD    Z11, Z0, K1
+	VPADDD      Z12, Z0, Z0
+	VPADDD      Z10, Z0, K1, Z0
+	VPTESTMD    Z11, Z1, K1
+	VPADDD      Z12, Z1, Z1
+	VPADDD      Z10, Z1, K1, Z1
+	VPERMT2W    Z1, Z9, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -6192,9 +6328,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z0
@@ -7357,6 +7493,64 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z7, Z1, Z16
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z7, Z1, Z17
+	VCMPPS      $0x00, Z0, Z1, K2
+	VPTESTMD    Z11, Z16, K3
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K3, Z16
+	VPTESTMD    Z11, Z17, K3
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K3, Z17
+	VPERMT2W    Z17, Z9, Z16
+	VMOVUPS     Z16, (DI)
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z7, Z1, Z16
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z7, Z1, Z17
+	VCMPPS      $0x00, Z0, Z1, K4
+	VPTESTMD    Z11, Z16, K5
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K5, Z16
+	VPTESTMD    Z11, Z17, K5
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K5, Z17
+	VPERMT2W    Z17, Z9, Z16
+	VMOVUPS     Z16, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z8, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8297,9 +8491,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z16
@@ -9583,6 +9777,64 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z2, Z3, Z16
+	VADDPS      Z0, Z1, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z3, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z4, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z7, Z17, Z18
+	VCMPPS      $0x00, Z16, Z17, K1
+	VRNDSCALEPS $0x08, Z2, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z4, Z17
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z7, Z17, Z19
+	VCMPPS      $0x00, Z16, Z17, K2
+	VPTESTMD    Z11, Z18, K3
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K3, Z18
+	VPTESTMD    Z11, Z19, K3
+	VPADDD      Z12, Z19, Z19
+	VPADDD      Z10, Z19, K3, Z19
+	VPERMT2W    Z19, Z9, Z18
+	VMOVUPS     Z18, (DI)
+	VRNDSCALEPS $0x08, Z1, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z4, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z7, Z17, Z18
+	VCMPPS      $0x00, Z16, Z17, K3
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z5, Z17
+	VMINPS      Z17, Z4, Z17
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z7, Z17, Z19
+	VCMPPS      $0x00, Z16, Z17, K4
+	VPTESTMD    Z11, Z18, K5
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K5, Z18
+	VPTESTMD    Z11, Z19, K5
+	VPADDD      Z12, Z19, Z19
+	VPADDD      Z10, Z19, K5, Z19
+	VPERMT2W    Z19, Z9, Z18
+	VMOVUPS     Z18, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z8, K1, Z16
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10662,9 +10914,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z0
@@ -11928,6 +12180,68 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z3, Z4, Z0
+	VADDPS      Z1, Z2, Z16
+	VADDPS      Z16, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z7, Z16, Z17
+	VADDPS      Z5, Z17, Z17
+	VCMPPS      $0x00, Z0, Z16, K1
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z7, Z16, Z18
+	VADDPS      Z5, Z18, Z18
+	VCMPPS      $0x00, Z0, Z16, K2
+	VPTESTMD    Z11, Z17, K3
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K3, Z17
+	VPTESTMD    Z11, Z18, K3
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K3, Z18
+	VPERMT2W    Z18, Z9, Z17
+	VMOVUPS     Z17, (DI)
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z7, Z16, Z17
+	VADDPS      Z5, Z17, Z17
+	VCMPPS      $0x00, Z0, Z16, K3
+	VRNDSCALEPS $0x08, Z1, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z7, Z16, Z18
+	VADDPS      Z5, Z18, Z18
+	VCMPPS      $0x00, Z0, Z16, K4
+	VPTESTMD    Z11, Z17, K5
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K5, Z17
+	VPTESTMD    Z11, Z18, K5
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K5, Z18
+	VPERMT2W    Z18, Z9, Z17
+	VMOVUPS     Z17, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z8, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12927,9 +13241,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z0
@@ -14149,6 +14463,63 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z5, Z6, Z0
+	VADDPS      Z3, Z4, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z8, Z1, Z2
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z8, Z1, Z16
+	VCMPPS      $0x00, Z0, Z1, K2
+	VPTESTMD    Z11, Z2, K3
+	VPADDD      Z12, Z2, Z2
+	VPADDD      Z10, Z2, K3, Z2
+	VPTESTMD    Z11, Z16, K3
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K3, Z16
+	VPERMT2W    Z16, Z9, Z2
+	VMOVUPS     Z2, (DI)
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z8, Z1, Z2
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z8, Z1, Z16
+	VCMPPS      $0x00, Z0, Z1, K4
+	VPTESTMD    Z11, Z2, K5
+	VPADDD      Z12, Z2, Z2
+	VPADDD      Z10, Z2, K5, Z2
+	VPTESTMD    Z11, Z16, K5
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K5, Z16
+	VPERMT2W    Z16, Z9, Z2
+	VMOVUPS     Z2, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -15079,9 +15450,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z0
@@ -16422,6 +16793,63 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z3, Z4, Z0
+	VADDPS      Z1, Z2, Z16
+	VADDPS      Z16, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z8, Z16, Z17
+	VCMPPS      $0x00, Z0, Z16, K1
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z8, Z16, Z18
+	VCMPPS      $0x00, Z0, Z16, K2
+	VPTESTMD    Z11, Z17, K3
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K3, Z17
+	VPTESTMD    Z11, Z18, K3
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K3, Z18
+	VPERMT2W    Z18, Z9, Z17
+	VMOVUPS     Z17, (DI)
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z8, Z16, Z17
+	VCMPPS      $0x00, Z0, Z16, K3
+	VRNDSCALEPS $0x08, Z1, Z0
+	VMAXPS      Z0, Z6, Z16
+	VMINPS      Z16, Z5, Z16
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z8, Z16, Z18
+	VCMPPS      $0x00, Z0, Z16, K4
+	VPTESTMD    Z11, Z17, K5
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K5, Z17
+	VPTESTMD    Z11, Z18, K5
+	VPADDD      Z12, Z18, Z18
+	VPADDD      Z10, Z18, K5, Z18
+	VPERMT2W    Z18, Z9, Z17
+	VMOVUPS     Z17, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -17491,9 +17919,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z0
@@ -18813,6 +19241,67 @@ groupstream:
 	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z8, Z1, Z16
+	VADDPS      Z6, Z16, Z16
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z8, Z1, Z17
+	VADDPS      Z6, Z17, Z17
+	VCMPPS      $0x00, Z0, Z1, K2
+	VPTESTMD    Z11, Z16, K3
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K3, Z16
+	VPTESTMD    Z11, Z17, K3
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K3, Z17
+	VPERMT2W    Z17, Z9, Z16
+	VMOVUPS     Z16, (DI)
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z8, Z1, Z16
+	VADDPS      Z6, Z16, Z16
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z2, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z8, Z1, Z17
+	VADDPS      Z6, Z17, Z17
+	VCMPPS      $0x00, Z0, Z1, K4
+	VPTESTMD    Z11, Z16, K5
+	VPADDD      Z12, Z16, Z16
+	VPADDD      Z10, Z16, K5, Z16
+	VPTESTMD    Z11, Z17, K5
+	VPADDD      Z12, Z17, Z17
+	VPADDD      Z10, Z17, K5, Z17
+	VPERMT2W    Z17, Z9, Z16
+	VMOVUPS     Z16, 64(DI)
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0

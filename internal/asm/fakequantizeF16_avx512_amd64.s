@@ -136,9 +136,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -1022,6 +1022,42 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z9, Z10, Z0
+	VADDPS      Z7, Z8, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z10, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1692,9 +1728,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -2696,6 +2732,42 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -3505,9 +3577,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -4492,6 +4564,46 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z10, Z0, Z0
@@ -5239,9 +5351,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -6268,6 +6380,56 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z11, Z0, Z0
@@ -7036,9 +7198,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -8183,6 +8345,56 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z6, Z7, Z0
+	VADDPS      Z4, Z5, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z11, Z0, Z0
@@ -9090,9 +9302,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -10220,6 +10432,60 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (DX), Z0
 	VSUBPS      Z9, Z0, Z0
@@ -11047,9 +11313,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -12133,6 +12399,55 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z9, Z10, Z0
+	VADDPS      Z7, Z8, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z10, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12891,9 +13206,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -14095,6 +14410,55 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14992,9 +15356,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -16178,6 +16542,59 @@ groupstream:
 	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
 
 grouprare:
 	VCVTPH2PS   (DX), Z0

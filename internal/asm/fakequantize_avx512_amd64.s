@@ -132,9 +132,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -968,6 +968,38 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z9, Z10, Z0
+	VADDPS      Z7, Z8, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z10, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 64(DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 128(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1598,9 +1630,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -2552,6 +2584,38 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 64(DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 128(DI)
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z10, Z0
+	VMINPS      Z0, Z9, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -3321,9 +3385,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -4258,6 +4322,42 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VADDPS      Z10, Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z10, Z0, Z0
@@ -4965,9 +5065,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -5944,6 +6044,52 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z11, Z0, Z0
@@ -6672,9 +6818,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -7769,6 +7915,52 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z6, Z7, Z0
+	VADDPS      Z4, Z5, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z11, Z0, Z0
@@ -8636,9 +8828,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -9716,6 +9908,56 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z11, Z1, Z2
+	VADDPS      Z9, Z2, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (DX), Z0
 	VSUBPS      Z9, Z0, Z0
@@ -10503,9 +10745,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -11539,6 +11781,51 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z9, Z10, Z0
+	VADDPS      Z7, Z8, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z10, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+8, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R10
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12257,9 +12544,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -13411,6 +13698,51 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z10, Z1
+	VMINPS      Z1, Z9, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+8, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
+
 grouprare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14268,9 +14600,9 @@ groupahead:
 
 groupends:
 	CMPQ  R11, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R10, R10
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -15404,6 +15736,55 @@ groupstream:
 	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z1
+	VADDPS      Z1, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouploop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 128(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z13, Z2
+	VFMADD231PS Z12, Z1, Z2
+	VADDPS      Z10, Z2, Z2
+	VMOVUPS     Z2, 192(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+256, DI
+	ADDQ        $+8, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R11
+	JMP         groupwhole
 
 grouprare:
 	VMOVUPS     (DX), Z0

@@ -177,9 +177,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z16
@@ -1403,6 +1403,70 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z2, Z3, Z16
+	VADDPS     Z0, Z1, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z3, Z16
+	VPMINUD    Z13, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z15, Z17, Z17
+	VPADDD     Z14, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z3, Z16
+	VMULPS     Z5, Z16, Z16
+	VPANDD     Z12, Z2, Z17
+	VPMINUD    Z13, Z17, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z17
+	VSUBPS     Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z2, Z17
+	VMULPS     Z5, Z17, Z17
+	VPTESTMD   Z8, Z16, K1
+	VPADDD     Z9, Z16, Z16
+	VPADDD     Z7, Z16, K1, Z16
+	VPTESTMD   Z8, Z17, K1
+	VPADDD     Z9, Z17, Z17
+	VPADDD     Z7, Z17, K1, Z17
+	VPERMT2W   Z17, Z6, Z16
+	VMOVUPS    Z16, (DI)
+	VPANDD     Z12, Z1, Z16
+	VPMINUD    Z13, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z15, Z17, Z17
+	VPADDD     Z14, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z1, Z16
+	VMULPS     Z5, Z16, Z16
+	VPANDD     Z12, Z0, Z17
+	VPMINUD    Z13, Z17, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z17
+	VSUBPS     Z18, Z17, Z17
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VMULPS     Z5, Z17, Z17
+	VPTESTMD   Z8, Z16, K1
+	VPADDD     Z9, Z16, Z16
+	VPADDD     Z7, Z16, K1, Z16
+	VPTESTMD   Z8, Z17, K1
+	VPADDD     Z9, Z17, Z17
+	VPADDD     Z7, Z17, K1, Z17
+	VPERMT2W   Z17, Z6, Z16
+	VMOVUPS    Z16, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2386,9 +2450,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z17
@@ -3721,6 +3785,80 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z1, Z2, Z17
+	VADDPS     Z16, Z0, Z18
+	VADDPS     Z18, Z17, Z17
+	VCMPPS     $0x03, Z17, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z2, Z17
+	VPMINUD    Z13, Z17, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z15, Z19, Z19
+	VPADDD     Z14, Z19, Z19
+	VADDPS     Z19, Z18, Z20
+	VSUBPS     Z19, Z20, Z20
+	VPTERNLOGD $0xf8, Z10, Z2, Z20
+	VMULPS     Z4, Z20, Z20
+	VPCMPEQD   Z17, Z18, K1
+	VPANDD     Z12, Z1, Z17
+	VPMINUD    Z13, Z17, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z15, Z19, Z19
+	VPADDD     Z14, Z19, Z19
+	VADDPS     Z19, Z18, Z21
+	VSUBPS     Z19, Z21, Z21
+	VPTERNLOGD $0xf8, Z10, Z1, Z21
+	VMULPS     Z4, Z21, Z21
+	VPCMPEQD   Z17, Z18, K2
+	VPTESTMD   Z8, Z20, K3
+	VPADDD     Z9, Z20, Z20
+	VPADDD     Z7, Z20, K3, Z20
+	VPTESTMD   Z8, Z21, K3
+	VPADDD     Z9, Z21, Z21
+	VPADDD     Z7, Z21, K3, Z21
+	VPERMT2W   Z21, Z6, Z20
+	VMOVUPS    Z20, (DI)
+	VPANDD     Z12, Z0, Z17
+	VPMINUD    Z13, Z17, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z15, Z19, Z19
+	VPADDD     Z14, Z19, Z19
+	VADDPS     Z19, Z18, Z20
+	VSUBPS     Z19, Z20, Z20
+	VPTERNLOGD $0xf8, Z10, Z0, Z20
+	VMULPS     Z4, Z20, Z20
+	VPCMPEQD   Z17, Z18, K3
+	VPANDD     Z12, Z16, Z17
+	VPMINUD    Z13, Z17, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z15, Z19, Z19
+	VPADDD     Z14, Z19, Z19
+	VADDPS     Z19, Z18, Z21
+	VSUBPS     Z19, Z21, Z21
+	VPTERNLOGD $0xf8, Z10, Z16, Z21
+	VMULPS     Z4, Z21, Z21
+	VPCMPEQD   Z17, Z18, K4
+	VPTESTMD   Z8, Z20, K5
+	VPADDD     Z9, Z20, Z20
+	VPADDD     Z7, Z20, K5, Z20
+	VPTESTMD   Z8, Z21, K5
+	VPADDD     Z9, Z21, Z21
+	VPADDD     Z7, Z21, K5, Z21
+	VPERMT2W   Z21, Z6, Z20
+	VMOVUPS    Z20, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z5, K1, Z17
+	VMOVUPS    Z17, (SI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4776,9 +4914,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(DX), Z16
@@ -6167,6 +6305,79 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS     Z2, Z3, Z16
+	VADDPS     Z0, Z1, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z3, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z19
+	VSUBPS     Z18, Z19, Z19
+	VPTERNLOGD $0xf8, Z10, Z3, Z19
+	VMULPS     Z5, Z19, Z19
+	VPCMPEQD   Z16, Z17, K1
+	VPANDD     Z12, Z2, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z20
+	VSUBPS     Z18, Z20, Z20
+	VPTERNLOGD $0xf8, Z10, Z2, Z20
+	VMULPS     Z5, Z20, Z20
+	VPCMPEQD   Z16, Z17, K2
+	VPTESTMD   Z8, Z19, K3
+	VPADDD     Z9, Z19, Z19
+	VPADDD     Z7, Z19, K3, Z19
+	VPTESTMD   Z8, Z20, K3
+	VPADDD     Z9, Z20, Z20
+	VPADDD     Z7, Z20, K3, Z20
+	VPERMT2W   Z20, Z6, Z19
+	VMOVUPS    Z19, (DI)
+	VPANDD     Z12, Z1, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z19
+	VSUBPS     Z18, Z19, Z19
+	VPTERNLOGD $0xf8, Z10, Z1, Z19
+	VMULPS     Z5, Z19, Z19
+	VPCMPEQD   Z16, Z17, K3
+	VPANDD     Z12, Z0, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z15, Z18, Z18
+	VPADDD     Z14, Z18, Z18
+	VADDPS     Z18, Z17, Z20
+	VSUBPS     Z18, Z20, Z20
+	VPTERNLOGD $0xf8, Z10, Z0, Z20
+	VMULPS     Z5, Z20, Z20
+	VPCMPEQD   Z16, Z17, K4
+	VPTESTMD   Z8, Z19, K5
+	VPADDD     Z9, Z19, Z19
+	VPADDD     Z7, Z19, K5, Z19
+	VPTESTMD   Z8, Z20, K5
+	VPADDD     Z9, Z20, Z20
+	VPADDD     Z7, Z20, K5, Z20
+	VPERMT2W   Z20, Z6, Z19
+	VMOVUPS    Z19, 64(DI)
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, (SI)
+	ADDQ       $+128, DI
+	ADDQ       $+8, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD    (DX), Z0

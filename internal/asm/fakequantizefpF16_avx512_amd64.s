@@ -157,9 +157,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -1263,6 +1263,62 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z7, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z7, Z0
+	VMULPS     Z9, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, (DI)
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VMULPS     Z9, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 32(DI)
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z5, Z0
+	VMULPS     Z9, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 64(DI)
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z4, Z0
+	VMULPS     Z9, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS  (SI), Z0
 	VDIVPS     Z9, Z0, Z0
@@ -2074,9 +2130,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -3291,6 +3347,72 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z5, Z6, Z0
+	VADDPS     Z3, Z4, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z6, Z16
+	VMULPS     Z8, Z16, Z16
+	VCVTPS2PH  $0x00, Z16, Y16
+	VMOVUPS    Y16, (DI)
+	VPCMPEQD   Z0, Z1, K1
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z5, Z16
+	VMULPS     Z8, Z16, Z16
+	VCVTPS2PH  $0x00, Z16, Y16
+	VMOVUPS    Y16, 32(DI)
+	VPCMPEQD   Z0, Z1, K2
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z4, Z16
+	VMULPS     Z8, Z16, Z16
+	VCVTPS2PH  $0x00, Z16, Y16
+	VMOVUPS    Y16, 64(DI)
+	VPCMPEQD   Z0, Z1, K3
+	VPANDD     Z12, Z3, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z3, Z16
+	VMULPS     Z8, Z16, Z16
+	VCVTPS2PH  $0x00, Z16, Y16
+	VMOVUPS    Y16, 96(DI)
+	VPCMPEQD   Z0, Z1, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z9, K1, Z0
+	VMOVUPS    Z0, (SI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS  (DX), Z0
 	VDIVPS     Z8, Z0, Z0
@@ -4174,9 +4296,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(DX), Z0
@@ -5447,6 +5569,71 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z7, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z7, Z3
+	VMULPS     Z9, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, (DI)
+	VPCMPEQD   Z0, Z1, K1
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z6, Z3
+	VMULPS     Z9, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 32(DI)
+	VPCMPEQD   Z0, Z1, K2
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z5, Z3
+	VMULPS     Z9, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 64(DI)
+	VPCMPEQD   Z0, Z1, K3
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z4, Z3
+	VMULPS     Z9, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 96(DI)
+	VPCMPEQD   Z0, Z1, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, (SI)
+	ADDQ       $+128, DI
+	ADDQ       $+8, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VCVTPH2PS  (DX), Z0

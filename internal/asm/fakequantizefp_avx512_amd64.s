@@ -153,9 +153,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -1209,6 +1209,58 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z7, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z7, Z0
+	VMULPS     Z9, Z0, Z0
+	VMOVUPS    Z0, (DI)
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VMULPS     Z9, Z0, Z0
+	VMOVUPS    Z0, 64(DI)
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z5, Z0
+	VMULPS     Z9, Z0, Z0
+	VMOVUPS    Z0, 128(DI)
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z15, Z1, Z1
+	VPADDD     Z14, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z4, Z0
+	VMULPS     Z9, Z0, Z0
+	VMOVUPS    Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS    (SI), Z0
 	VDIVPS     Z9, Z0, Z0
@@ -1980,9 +2032,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -3147,6 +3199,68 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z5, Z6, Z0
+	VADDPS     Z3, Z4, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z6, Z16
+	VMULPS     Z8, Z16, Z16
+	VMOVUPS    Z16, (DI)
+	VPCMPEQD   Z0, Z1, K1
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z5, Z16
+	VMULPS     Z8, Z16, Z16
+	VMOVUPS    Z16, 64(DI)
+	VPCMPEQD   Z0, Z1, K2
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z4, Z16
+	VMULPS     Z8, Z16, Z16
+	VMOVUPS    Z16, 128(DI)
+	VPCMPEQD   Z0, Z1, K3
+	VPANDD     Z12, Z3, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z16
+	VSUBPS     Z2, Z16, Z16
+	VPTERNLOGD $0xf8, Z10, Z3, Z16
+	VMULPS     Z8, Z16, Z16
+	VMOVUPS    Z16, 192(DI)
+	VPCMPEQD   Z0, Z1, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z9, K1, Z0
+	VMOVUPS    Z0, (SI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS    (DX), Z0
 	VDIVPS     Z8, Z0, Z0
@@ -3990,9 +4104,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(DX), Z0
@@ -5213,6 +5327,67 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z12, Z7, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z7, Z3
+	VMULPS     Z9, Z3, Z3
+	VMOVUPS    Z3, (DI)
+	VPCMPEQD   Z0, Z1, K1
+	VPANDD     Z12, Z6, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z6, Z3
+	VMULPS     Z9, Z3, Z3
+	VMOVUPS    Z3, 64(DI)
+	VPCMPEQD   Z0, Z1, K2
+	VPANDD     Z12, Z5, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z5, Z3
+	VMULPS     Z9, Z3, Z3
+	VMOVUPS    Z3, 128(DI)
+	VPCMPEQD   Z0, Z1, K3
+	VPANDD     Z12, Z4, Z0
+	VPMINUD    Z13, Z0, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z10, Z4, Z3
+	VMULPS     Z9, Z3, Z3
+	VMOVUPS    Z3, 192(DI)
+	VPCMPEQD   Z0, Z1, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, (SI)
+	ADDQ       $+256, DI
+	ADDQ       $+8, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS    (DX), Z0

@@ -124,9 +124,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -847,6 +847,19 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z10, Z11, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z10, Z11, Z0
+	VPERMD    Z0, Z14, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1563,9 +1576,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -2308,6 +2321,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -3021,9 +3049,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -3841,6 +3869,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -4624,9 +4669,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -5462,6 +5507,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -6219,9 +6281,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -6964,6 +7026,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -7677,9 +7754,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -8497,6 +8574,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -9280,9 +9374,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -10118,6 +10212,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -10880,9 +10991,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -11672,6 +11783,24 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z4, Z5, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z4, Z5, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -12426,9 +12555,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -13293,6 +13422,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z10, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -14117,9 +14266,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -15002,6 +15151,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z14, Z3, Z0
+	VPADDSW    Z14, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z9, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -15802,9 +15971,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -16605,6 +16774,25 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z3, Z4, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z3, Z4, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -17369,9 +17557,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -18247,6 +18435,27 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z10, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z16
+	VPMADDUBSW Z8, Z16, Z16
+	VPMADDWD   Z7, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -19081,9 +19290,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VPMOVZXWD         128(SI), Z0
@@ -19976,6 +20185,27 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VPADDSW    Z14, Z2, Z0
+	VPADDSW    Z14, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z9, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z7, Z16, Z16
+	VPMADDWD   Z6, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VPMOVZXWD   (SI), Z0

@@ -116,9 +116,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -786,6 +786,19 @@ groupstream:
 	CMPQ         R9, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VPMINSW   Z10, Z11, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z10, Z11, Z0
+	VPERMD    Z0, Z14, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
 
 grouprare:
 	VCVTPH2PS    (SI), Z0
@@ -1463,9 +1476,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -2156,6 +2169,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -2829,9 +2857,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -3597,6 +3625,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -4340,9 +4385,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -5126,6 +5171,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z6, Z0, Z0
@@ -5843,9 +5905,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -6536,6 +6598,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -7209,9 +7286,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -7977,6 +8054,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -8720,9 +8814,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -9506,6 +9600,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z6, Z0, Z0
@@ -10228,9 +10339,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -10968,6 +11079,24 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z4, Z5, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z4, Z5, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z7, Z0, Z0
@@ -11682,9 +11811,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -12497,6 +12626,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z10, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z7, Z0, Z0
@@ -13281,9 +13430,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -14114,6 +14263,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z14, Z3, Z0
+	VPADDSW    Z14, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z9, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z4, Z0, Z0
@@ -14874,9 +15043,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -15625,6 +15794,25 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z3, Z4, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z3, Z4, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z6, Z0, Z0
@@ -16349,9 +16537,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -17175,6 +17363,27 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z10, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z16
+	VPMADDUBSW Z8, Z16, Z16
+	VPMADDWD   Z7, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z6, Z0, Z0
@@ -17969,9 +18178,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VCVTPH2PS         128(SI), Z0
@@ -18812,6 +19021,27 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VPADDSW    Z14, Z2, Z0
+	VPADDSW    Z14, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z9, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z7, Z16, Z16
+	VPMADDWD   Z6, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VCVTPH2PS   (SI), Z0

@@ -116,9 +116,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -780,6 +780,19 @@ groupstream:
 	CMPQ         R9, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VPMINSW   Z10, Z11, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z10, Z11, Z0
+	VPERMD    Z0, Z14, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
 
 grouprare:
 	VMOVUPS      (SI), Z0
@@ -1453,9 +1466,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -2140,6 +2153,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -2809,9 +2837,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -3571,6 +3599,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -4310,9 +4355,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -5090,6 +5135,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z6, Z0, Z0
@@ -5803,9 +5865,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -6490,6 +6552,21 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW   Z6, Z7, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z6, Z7, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -7159,9 +7236,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -7921,6 +7998,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z6, Z5, Z0
+	VPADDSW   Z6, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z10, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z9, Z0, Z0
@@ -8660,9 +8754,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -9440,6 +9534,23 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW   Z14, Z5, Z0
+	VPADDSW   Z14, Z4, Z1
+	VPMINSW   Z4, Z5, Z2
+	VPCMPEQW  Z9, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+256, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z6, Z0, Z0
@@ -10158,9 +10269,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -10892,6 +11003,24 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z4, Z5, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z4, Z5, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z7, Z0, Z0
@@ -11602,9 +11731,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -12411,6 +12540,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z4, Z3, Z0
+	VPADDSW    Z4, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z10, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z7, Z0, Z0
@@ -13191,9 +13340,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -14018,6 +14167,26 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z14, Z3, Z0
+	VPADDSW    Z14, Z2, Z1
+	VPMINSW    Z2, Z3, Z16
+	VPCMPEQW   Z9, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z4, Z0, Z0
@@ -14774,9 +14943,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -15519,6 +15688,25 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPMINSW    Z3, Z4, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z3, Z4, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z6, Z0, Z0
@@ -16239,9 +16427,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -17059,6 +17247,27 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VPADDSW    Z3, Z2, Z0
+	VPADDSW    Z3, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z10, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z16
+	VPMADDUBSW Z8, Z16, Z16
+	VPMADDWD   Z7, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z6, Z0, Z0
@@ -17849,9 +18058,9 @@ groupahead:
 
 groupends:
 	CMPQ  R10, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R9, R9
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -18686,6 +18895,27 @@ groupstream:
 	CMPQ         R10, $+64
 	JGE          groupstream
 	JMP          groupwhole
+
+grouplast:
+	VPADDSW    Z14, Z2, Z0
+	VPADDSW    Z14, Z1, Z16
+	VPMINSW    Z1, Z2, Z17
+	VPCMPEQW   Z9, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z7, Z16, Z16
+	VPMADDWD   Z6, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS     (SI), Z0

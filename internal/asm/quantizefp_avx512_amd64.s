@@ -163,9 +163,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -1292,6 +1292,67 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z5, Z6, Z0
+	VADDPS     Z3, Z4, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z6, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VPSUBD     Z2, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z6, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPANDD     Z14, Z5, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z5, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z4, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z4, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x14, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VPSRLD     $0x18, Z3, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z8, Z0, Z0
@@ -2165,9 +2226,9 @@ groupahead:
 
 groupends:
 	CMPQ  R8, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ BX, BX
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS     256(SI), Z0
@@ -3157,6 +3218,67 @@ groupstream:
 	JGE         groupstream
 	JMP         groupwhole
 
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z7, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VPSUBD     Z2, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z7, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPANDD     Z14, Z6, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z6, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z5, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z5, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z14, Z4, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSRLD     $0x18, Z4, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R8
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z0
@@ -4013,9 +4135,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -5142,6 +5264,67 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z5, Z6, Z0
+	VADDPS     Z3, Z4, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z6, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VPSUBD     Z2, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z6, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPANDD     Z14, Z5, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z5, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z4, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z4, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x15, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VPSRLD     $0x18, Z3, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z8, Z0, Z0
@@ -6015,9 +6198,9 @@ groupahead:
 
 groupends:
 	CMPQ  R8, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ BX, BX
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS     256(SI), Z0
@@ -7007,6 +7190,67 @@ groupstream:
 	JGE         groupstream
 	JMP         groupwhole
 
+grouplast:
+	VADDPS     Z6, Z7, Z0
+	VADDPS     Z4, Z5, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z7, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z2
+	VADDPS     Z2, Z0, Z0
+	VPSUBD     Z2, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x18, Z7, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPANDD     Z14, Z6, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z6, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z5, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSRLD     $0x18, Z5, Z2
+	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z14, Z4, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSRLD     $0x18, Z4, Z3
+	VPTERNLOGD $0xf8, Z10, Z3, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R8
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z8, Z0, Z0
@@ -7869,9 +8113,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -9042,6 +9286,71 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z3, Z4, Z0
+	VADDPS     Z1, Z2, Z16
+	VADDPS     Z16, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z4, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z0, Z0
+	VSUBPS     Z16, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z8, Z16, Z0
+	VPANDD     Z14, Z3, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPSRLD     $0x14, Z16, Z16
+	VPSUBD     Z10, Z16, Z16
+	VPMAXSD    Z9, Z16, Z16
+	VPSRLD     $0x18, Z3, Z17
+	VPTERNLOGD $0xf8, Z8, Z17, Z16
+	VPACKSSDW  Z16, Z0, Z0
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPSRLD     $0x14, Z16, Z16
+	VPSUBD     Z10, Z16, Z16
+	VPMAXSD    Z9, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z8, Z17, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z13, Z18, Z18
+	VPADDD     Z12, Z18, Z18
+	VADDPS     Z18, Z17, Z17
+	VSUBPS     Z18, Z17, Z17
+	VPSRLD     $0x14, Z17, Z17
+	VPSUBD     Z10, Z17, Z17
+	VPMAXSD    Z9, Z17, Z17
+	VPSRLD     $0x18, Z1, Z18
+	VPTERNLOGD $0xf8, Z8, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z7, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z6, Z0, Z0
@@ -9953,9 +10262,9 @@ groupahead:
 
 groupends:
 	CMPQ  R8, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ BX, BX
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS     256(SI), Z0
@@ -10989,6 +11298,71 @@ groupstream:
 	JGE         groupstream
 	JMP         groupwhole
 
+grouplast:
+	VADDPS     Z4, Z5, Z0
+	VADDPS     Z2, Z3, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z5, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z11, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z12, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPMAXSD    Z9, Z0, Z0
+	VPSRLD     $0x18, Z5, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPANDD     Z14, Z4, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z1, Z1
+	VSUBPS     Z16, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z8, Z16, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z11, Z1, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z1, Z1
+	VSUBPS     Z16, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPMAXSD    Z9, Z1, Z1
+	VPSRLD     $0x18, Z3, Z16
+	VPTERNLOGD $0xf8, Z8, Z16, Z1
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPSRLD     $0x14, Z16, Z16
+	VPSUBD     Z10, Z16, Z16
+	VPMAXSD    Z9, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z8, Z17, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z7, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R8
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z6, Z0, Z0
@@ -11882,9 +12256,9 @@ groupahead:
 
 groupends:
 	CMPQ  R9, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ R8, R8
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS           256(SI), Z0
@@ -13058,6 +13432,70 @@ groupstream:
 	JGE          groupstream
 	JMP          groupwhole
 
+grouplast:
+	VADDPS     Z3, Z4, Z0
+	VADDPS     Z1, Z2, Z16
+	VADDPS     Z16, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z4, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z0, Z0
+	VPSRLD     $0x1c, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z0
+	VPANDD     Z14, Z3, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x1c, Z3, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z0, Z0
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x1c, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x1c, Z1, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z16
+	VPMADDUBSW Z7, Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
 grouprare:
 	VMOVUPS    (SI), Z0
 	VDIVPS     Z6, Z0, Z0
@@ -13990,9 +14428,9 @@ groupahead:
 
 groupends:
 	CMPQ  R8, $+64
-	JNE   grouploop
+	JNE   grouplast
 	TESTQ BX, BX
-	JEQ   grouploop
+	JEQ   grouplast
 
 groupturn:
 	VMOVUPS     256(SI), Z0
@@ -15028,6 +15466,70 @@ groupstream:
 	CMPQ        R8, $+64
 	JGE         groupstream
 	JMP         groupwhole
+
+grouplast:
+	VADDPS     Z4, Z5, Z0
+	VADDPS     Z2, Z3, Z1
+	VADDPS     Z1, Z0, Z0
+	VCMPPS     $0x03, Z0, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPANDD     Z14, Z5, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z13, Z0, Z1
+	VPSUBUSW   Z12, Z1, Z1
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSRLD     $0x1c, Z5, Z1
+	VPTERNLOGD $0xf8, Z10, Z1, Z0
+	VPANDD     Z14, Z4, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x1c, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x1c, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKUSWB  Z1, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, R8
+	JMP        groupwhole
 
 grouprare:
 	VMOVUPS    (SI), Z0
