@@ -54,7 +54,7 @@ func (o Op) Impls(impls []string) []string {
 }
 
 // Ops returns the operations whose names an expression matches, in the order of the table; nil matches all. Blocks of other than 32 elements,
-// lanes, and tensors of 16-bit floats are in the table only if the expression names them.
+// lanes, tensors of 16-bit floats, and package quant's are in the table only if the expression names them.
 func Ops(match *regexp.Regexp) []Op {
 	text := ""
 	if match != nil {
@@ -73,6 +73,9 @@ func Ops(match *regexp.Regexp) []Op {
 		ops = append(ops, tensorOps[bf16.BFloat16]("/bf16", groupings)...)
 	}
 	ops = slices.Concat(ops, conversionOps(), packOps(), dynamicOps(groupings[1:]))
+	if strings.Contains(text, "quant/") {
+		ops = append(ops, quantOps([]grouping{oneGroup, blocks(32), lanes, axis0, square})...)
+	}
 	return slices.DeleteFunc(ops, func(o Op) bool { return match != nil && !match.MatchString(o.Name) })
 }
 
@@ -127,5 +130,21 @@ var lanes = grouping{
 	granularity: quant.PerChannel(1),
 }
 
-// columns is how wide the matrix of lanes is.
+// axis0 and square are for package quant: no grid of the kernels is all of them.
+var (
+	axis0 = grouping{
+		suffix:      "/axis0",
+		unit:        func(n int) int { return 32 * columns(n) },
+		shape:       func(n int) []int { return []int{n / columns(n), columns(n)} },
+		granularity: quant.PerBlock(0, 32),
+	}
+	square = grouping{
+		suffix:      "/square",
+		unit:        axis0.unit,
+		shape:       axis0.shape,
+		granularity: quant.PerBlocks(32, 32),
+	}
+)
+
+// columns is how wide a matrix is.
 func columns(n int) int { return max(1, min(n, 1024)) }

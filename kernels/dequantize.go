@@ -11,10 +11,11 @@ func DequantizeInt[T Float, C Code](dst []T, src []C, g Grid, p Int) {
 	const kernel = "DequantizeInt"
 	g.check(kernel, "src", len(src))
 	checkLen(kernel, "dst", len(dst), len(src))
-	checkCodes[C](kernel, p, g.Groups)
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
+	p.check(kernel, g.Groups)
+	checkFits[C](kernel, p.Min, p.Max)
 	dequantizeInt(current(), dst, src, g, p)
 }
 
@@ -33,12 +34,12 @@ func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing) {
 	const kernel = "DequantizeIntPacked"
 	g.check(kernel, "dst", len(dst))
-	p.check(kernel, g.Groups)
-	f.check(kernel, p.Min, p.Max)
 	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
+	p.check(kernel, g.Groups)
+	f.check(kernel, p.Min, p.Max)
 	dequantizeIntPacked(current(), dst, src, g, p, f)
 }
 

@@ -11,9 +11,9 @@ package kernels
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p Int) {
 	const kernel = "FakeQuantizeInt"
 	checkFakeQuantize(kernel, dst, mask, src, g)
-	p.check(kernel, g.Groups)
 	p.apart(kernel, memory("dst", dst))
 	p.apart(kernel, memory("mask", mask.data))
+	p.check(kernel, g.Groups)
 	fakeQuantizeInt(current(), dst, mask, src, g, p)
 }
 

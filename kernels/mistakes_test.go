@@ -299,29 +299,6 @@ func TestNoMistakes(t *testing.T) {
 	DecodeE2M1Pairs(nil, nil)
 }
 
-// A zero point is looked at wherever it is, and against both ends.
-func TestOutside(t *testing.T) {
-	for _, r := range append(signedRanges, unsignedRanges...) {
-		lo, hi := int32(r.Min), int32(r.Max)
-		for n := range 10 {
-			z := make([]int32, n)
-			for i := range z {
-				z[i] = lo + int32(i)%(hi-lo+1)
-			}
-			assert.Equal(t, -1, outside(z, lo, hi))
-			for i := range z {
-				was := z[i]
-				for _, bad := range []int32{lo - 1, hi + 1, math.MinInt32, math.MaxInt32, lo + math.MinInt32, hi + math.MaxInt32} {
-					if z[i] = bad; bad < lo || bad > hi {
-						assert.Equal(t, i, outside(z, lo, hi), "%v", z)
-					}
-				}
-				z[i] = was
-			}
-		}
-	}
-}
-
 func TestBitMaskLen(t *testing.T) {
 	for n, want := range []int{0, 1, 1, 1, 1, 1, 1, 1, 1, 2} {
 		assert.Equal(t, want, BitMaskLen(n))

@@ -1,5 +1,7 @@
 package kernels
 
+import "github.com/lowbit-go/lowbit/internal/scan"
+
 // Int are the parameters of an integer format.
 type Int struct {
 	// Min and Max are the least and the greatest code, Min <= Max, both within
@@ -18,8 +20,9 @@ type Int struct {
 	Minval []float32
 }
 
-// check panics unless the parameters are of that many groups and consistent.
-func (p Int) check(kernel string, groups int) {
+// check panics unless the parameters are of that many groups and consistent. It
+// drops zero points if all are 0: there is less to do then.
+func (p *Int) check(kernel string, groups int) {
 	if p.Min > p.Max || p.Min < -128 || p.Max > 255 || p.Min < 0 && p.Max > 127 {
 		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", p.Min, p.Max)
 	}
@@ -32,16 +35,12 @@ func (p Int) check(kernel string, groups int) {
 	}
 	if p.ZeroPoint != nil {
 		checkLen(kernel, "ZeroPoint", len(p.ZeroPoint), groups)
-		if i := outside(p.ZeroPoint, int32(p.Min), int32(p.Max)); i >= 0 {
+		if p.Min <= 0 && p.Max >= 0 && scan.Zeros(p.ZeroPoint) {
+			p.ZeroPoint = nil
+		} else if i := scan.Outside(p.ZeroPoint, int32(p.Min), int32(p.Max)); i >= 0 {
 			fail(kernel, "ZeroPoint[%d]=%d, want %d..%d", i, p.ZeroPoint[i], p.Min, p.Max)
 		}
 	}
-}
-
-// checkCodes is check for a kernel with codes of type C.
-func checkCodes[C Code](kernel string, p Int, groups int) {
-	p.check(kernel, groups)
-	checkFits[C](kernel, p.Min, p.Max)
 }
 
 // checkFits panics unless a C can hold the codes.
@@ -52,7 +51,7 @@ func checkFits[C Code](kernel string, lo, hi int) {
 }
 
 // apart panics if an output shares memory with the parameters.
-func (p Int) apart(kernel string, out region) {
+func (p *Int) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Scale", p.Scale))
 	checkApart(kernel, out, memory("ZeroPoint", p.ZeroPoint))
 	checkApart(kernel, out, memory("Minval", p.Minval))
@@ -79,25 +78,6 @@ func (p Int) group(g int) (s, qo, fo float32) {
 		return p.Scale[g], float32(p.ZeroPoint[g]), 0
 	}
 	return p.Scale[g], 0, 0
-}
-
-// outside returns the index of the first element outside lo..hi, or -1.
-func outside(z []int32, lo, hi int32) int {
-	// In unsigned arithmetic one comparison does for both ends. Four at a time:
-	// for short groups this scan is a part of the work.
-	i, width := 0, uint32(hi-lo)
-	for ; i+4 <= len(z); i += 4 {
-		q := z[i : i+4 : i+4]
-		if uint32(q[0]-lo) > width || uint32(q[1]-lo) > width || uint32(q[2]-lo) > width || uint32(q[3]-lo) > width {
-			break
-		}
-	}
-	for ; i < len(z); i++ {
-		if uint32(z[i]-lo) > width {
-			return i
-		}
-	}
-	return -1
 }
 
 // Fp are the parameters of a small float format.

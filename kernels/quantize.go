@@ -11,10 +11,11 @@ func QuantizeInt[C Code, T Float](dst []C, src []T, g Grid, p Int) {
 	const kernel = "QuantizeInt"
 	g.check(kernel, "src", len(src))
 	checkLen(kernel, "dst", len(dst), len(src))
-	checkCodes[C](kernel, p, g.Groups)
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
+	p.check(kernel, g.Groups)
+	checkFits[C](kernel, p.Min, p.Max)
 	quantizeInt(current(), dst, src, g, p)
 }
 
@@ -33,12 +34,12 @@ func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
 func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
 	const kernel = "QuantizeIntPacked"
 	g.check(kernel, "src", len(src))
-	p.check(kernel, g.Groups)
-	f.check(kernel, p.Min, p.Max)
 	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
+	p.check(kernel, g.Groups)
+	f.check(kernel, p.Min, p.Max)
 	quantizeIntPacked(current(), dst, src, g, p, f)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/scan"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -69,13 +70,15 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	if len(p.Scale) != count {
 		return paramsError("len(Params.Scale)", len(p.Scale), "%d, as Params.Shape is %s", count, shapeString(p.Shape))
 	}
-	for i, s := range p.Scale {
-		finite := s <= math.MaxFloat32
-		switch {
-		case s <= 0, !finite && !observed:
-			return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive, finite number")
-		case f.e8m0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
-			return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
+	if f.e8m0 || !ordinary(p.Scale) {
+		for i, s := range p.Scale {
+			finite := s <= math.MaxFloat32
+			switch {
+			case s <= 0, !finite && !observed:
+				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive, finite number")
+			case f.e8m0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
+				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
+			}
 		}
 	}
 	if f.dtype.IsFloat() {
@@ -87,20 +90,32 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	if n := len(p.ZeroPoint); n != count && n > 0 {
 		return paramsError("len(Params.ZeroPoint)", n, "%d, as Params.Shape is %s, or 0", count, shapeString(p.Shape))
 	}
-	for i, z := range p.ZeroPoint {
-		if float32(z) < f.min || float32(z) > f.max {
-			return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", first+i), z, "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
-		}
+	if scan.Zeros(p.ZeroPoint) { // the usual case, and the fastest to find out
+	} else if i := scan.Outside(p.ZeroPoint, int32(f.min), int32(f.max)); i >= 0 {
+		return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", first+i), p.ZeroPoint[i], "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
 	}
 	if n := len(p.MinVal); n != count && (n > 0 || f.minval) {
 		return paramsError("len(Params.MinVal)", n, "%d, as Params.Shape is %s", count, shapeString(p.Shape))
 	}
+	if observed {
+		return nil
+	}
 	for i, m := range p.MinVal {
-		if !observed && !(math.Abs(float64(m)) <= math.MaxFloat32) {
+		if !(math.Abs(float64(m)) <= math.MaxFloat32) {
 			return paramsError(fmt.Sprintf("Params.MinVal[%d]", first+i), m, "a finite number")
 		}
 	}
 	return nil
+}
+
+// ordinary tells whether all scales are positive and finite, at the speed of reading them.
+func ordinary(scales []float32) bool {
+	if len(scales) == 0 {
+		return true
+	}
+	var least, most [1]float32
+	kernels.MinMax(least[:], most[:], scales, kernels.Grid{Rows: 1, Groups: 1, Len: len(scales)})
+	return least[0] > 0 && most[0] <= math.MaxFloat32
 }
 
 // format is what a Spec says about codes and parameters, resolved.
