@@ -53,11 +53,18 @@ func (c *compareCommand) Run(t *tool) error {
 		return err
 	}
 	if differ > 0 {
-		fmt.Fprintf(t.stdout, "\n%d of %d tensors differ\n", differ, len(tensors))
+		fmt.Fprintf(t.stdout, "\n%d of %s differ\n", differ, tensorCount(len(tensors)))
 		return errDiffers
 	}
-	fmt.Fprintf(t.stdout, "\nall bits of %d tensors are equal\n", len(tensors))
+	fmt.Fprintf(t.stdout, "\nall bits of %s are equal\n", tensorCount(len(tensors)))
 	return nil
+}
+
+func tensorCount(n int) string {
+	if n == 1 {
+		return "1 tensor"
+	}
+	return fmt.Sprintf("%d tensors", n)
 }
 
 // compareJob is the command at work.

@@ -19,9 +19,9 @@ type fakeQuantCommand struct {
 	Target    string   `default:"weight" enum:"weight,activation" help:"What the tensors are: weight or activation."`
 	selection `embed:""`
 	Mask      string   `default:"byte" enum:"byte,bit,none" help:"What T.mask is: byte, bit or none."`
-	Grad      string   `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
-	StateIn   string   `placeholder:"FILE" help:"State of the quantizers to begin with."`
-	StateOut  string   `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
+	Grad      fileFlag `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
+	StateIn   fileFlag `placeholder:"FILE" help:"State of the quantizers to begin with."`
+	StateOut  fileFlag `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
 	Output    string   `short:"o" required:"" placeholder:"OUT" help:"File to write."`
 	In        []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last."`
 }
@@ -58,7 +58,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	if _, err := quant.New[float32](c.Spec.Spec, j.target); err != nil {
 		return usagef("--spec: %w", plain(err))
 	}
-	if c.StateOut != "" && sameFile(c.StateOut, c.Output) {
+	if c.StateOut != "" && sameFile(string(c.StateOut), c.Output) {
 		return usagef("--state-out: is %s, want another file than OUT", c.StateOut)
 	}
 
@@ -69,10 +69,10 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	}
 	j.last = j.inputs[len(j.inputs)-1]
 	if c.Grad != "" {
-		j.grad = files.open(c.Grad)
+		j.grad = files.open(string(c.Grad))
 	}
 	if c.StateIn != "" {
-		j.stateIn = files.open(c.StateIn)
+		j.stateIn = files.open(string(c.StateIn))
 	}
 	if files.err != nil {
 		return files.err
@@ -84,7 +84,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 		return err
 	}
 	if c.StateOut != "" {
-		if err := checkPlace(c.StateOut); err != nil {
+		if err := checkPlace(string(c.StateOut)); err != nil {
 			return err
 		}
 		j.stateOut = make(states)
@@ -109,7 +109,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	if c.StateOut == "" {
 		return j.commit(&files, j.out)
 	}
-	state, err := j.stateOut.create(c.StateOut)
+	state, err := j.stateOut.create(string(c.StateOut))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,18 @@ import (
 	"github.com/lowbit-go/lowbit/quant"
 )
 
+// fileFlag is the name of a file; it is empty if the flag is not given.
+type fileFlag string
+
+// UnmarshalText reads the flag's value.
+func (f *fileFlag) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("is empty, want the name of a file")
+	}
+	*f = fileFlag(text)
+	return nil
+}
+
 // specFlag is a spec: JSON, or the name of a file with it behind an @.
 type specFlag struct{ quant.Spec }
 

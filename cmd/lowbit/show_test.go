@@ -75,6 +75,8 @@ func TestCompare(t *testing.T) {
 	}
 
 	assert.Contains(t, works(t, "compare", a, a), "all bits of 10 tensors are equal")
+	one := save(t, place(t, "one"), of("x", safetensors.U8, []int{1}, uint8(1)))
+	assert.Contains(t, works(t, "compare", one, one), "all bits of 1 tensor are equal")
 	reordered := saveWith(t, place(t, "c"), map[string]string{"x": "y"}, slices.Collect(func(yield func(tensor) bool) {
 		content := load(t, a)
 		for _, name := range slices.Backward(content.names) {

@@ -52,6 +52,8 @@ func TestUsage(t *testing.T) {
 		"wrong mask":                {[]string{"--mask", "nibble", "byte"}, fakequant("--spec", int8Spec, "--mask", "nibble", in)},
 		"wrong type":                {[]string{"--dtype", "f64", "bf16"}, []string{"dequantize", "--dtype", "f64", "-o", out, in}},
 		"state over the output":     {[]string{"--state-out", "out"}, fakequant("--spec", int8Spec, "--state-out", filepath.Join(dir, ".", "out"), in)},
+		"state in no file":          {[]string{"--state-out", "is empty"}, fakequant("--spec", int8Spec, "--state-out", "", in)},
+		"gradients of no file":      {[]string{"--grad", "is empty"}, fakequant("--spec", int8Spec, "--grad=", in)},
 		"no workers":                {[]string{"--workers", "0"}, []string{"demo", "--workers", "0"}},
 		"workers of no number":      {[]string{"--workers", "many"}, []string{"demo", "--workers", "many"}},
 		"unknown implementation":    {[]string{"--isa", "mmx", "generic"}, []string{"demo", "--isa", "mmx"}},
