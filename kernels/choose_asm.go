@@ -84,36 +84,69 @@ func magnitudes(low, high []float32) {
 }
 
 func observeIntAsm[T Float](impl isa, src []T, g Grid, r IntRule) {
+	if g.adjacent() {
+		observeInts(impl, src, g, r, nil)
+		return
+	}
+	var buf [observing]T
+	observeInts(impl, src, g, r, buf[:])
+}
+
+func observeInts[T Float](impl isa, src []T, g Grid, r IntRule, buf []T) {
 	var low, recip [fewChosen]float32
 	c := findings{low[:], recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
-		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
+		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric, buf)
 		c.int(impl, elemOf[T](), &r, first, n)
 	}
 }
 
 func observeFpAsm[T Float](impl isa, src []T, g Grid, r FpRule) {
+	if g.adjacent() {
+		observeFps(impl, src, g, r, nil)
+		return
+	}
+	var buf [observing]T
+	observeFps(impl, src, g, r, buf[:])
+}
+
+func observeFps[T Float](impl isa, src []T, g Grid, r FpRule, buf []T) {
 	var low, recip [fewChosen]float32
 	c := findings{recip: recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
-		observe(impl, src, g, first, low[:n], r.Scale[first:][:n], false)
+		observe(impl, src, g, first, low[:n], r.Scale[first:][:n], false, buf)
 		c.fp(impl, elemOf[T](), &r, first, n)
 	}
 }
 
+// observing is what observe needs of a buffer where groups are not adjacent.
+const observing = 5*fewChosen + spare
+
 // observe finds the ends of the groups from first on, over all rows, or else
 // their largest magnitudes in high. Ends are wanted no further than to zero.
-func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32, ends bool) {
+func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32, ends bool, buf []T) {
 	if g.adjacent() {
 		adjacent(impl, src[first*g.Len:][:len(low)*g.Len], g.Len, low, high, ends)
 		return
 	}
-	var pieces [2][fewChosen]float32
-	rangeRuns(impl, src, g, first, low, high, pieces[0][:], pieces[1][:])
+	lo, hi := buf[:len(low)], buf[fewChosen:][:len(high)]
+	rangeRuns(impl, src, g, first, lo, hi, newPartial(buf[2*fewChosen:], fewChosen))
+	widenEnds(impl, low, lo)
+	widenEnds(impl, high, hi)
 	if !ends {
 		magnitudes(low, high)
+	}
+}
+
+// widenEnds brings as many ends as dst has room for to float32.
+func widenEnds[T Float](impl isa, dst []float32, ends []T) {
+	first := unsafe.Pointer(&ends[0])
+	if elem := elemOf[T](); elem == asm.F32 {
+		copy(dst, unsafe.Slice((*float32)(first), len(dst)))
+	} else {
+		asm.Decode(impl, elem, &dst[0], (*uint16)(first), len(dst), 0)
 	}
 }
 

@@ -28,7 +28,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, minmax(t)...)
 		ks = append(ks, params(t)...)
 	}
-	return append(ks, chooseE8M0(), merge(), prepare())
+	return append(ks, chooseE8M0(), prepare())
 }
 
 // Listed records anew the kernels that gain if a machine can look the values of
@@ -66,9 +66,10 @@ type tensor struct {
 	name string
 	mem  ir.Mem
 	out  ir.Mem // for results that are no NaN but one that param, a tensor or arithmetic made
+	bits ir.Mem // as integers
 }
 
-var tensors = []tensor{{"", ir.MemF32, ir.MemF32}, {"F16", ir.MemF16, ir.MemF16}, {"BF16", ir.MemBF16, ir.MemBF16Plain}}
+var tensors = []tensor{{"", ir.MemF32, ir.MemF32, ir.MemI32}, {"F16", ir.MemF16, ir.MemF16, ir.MemI16}, {"BF16", ir.MemBF16, ir.MemBF16Plain, ir.MemI16}}
 
 // param is a float32 parameter. Rounding to bfloat16 is shorter where a NaN
 // has no bits below those kept, so one in a parameter is made such, per group.

@@ -18,7 +18,7 @@ import (
 type Type uint8
 
 // Lane types. A Mask is true or false per 32-bit lane. The lanes of I16 are in
-// an order that the target may choose.
+// an order that the target may choose, unless they were loaded.
 const (
 	None Type = iota
 	F32
@@ -55,6 +55,7 @@ const (
 	MemBF16
 	MemBF16Plain // stored only: bfloat16 of what is no NaN with bits in its lower half
 	MemI32
+	MemI16
 	MemI8
 	MemU8
 	MemByte
@@ -77,6 +78,7 @@ var memInfo = [...]struct {
 	MemBF16:      {16, "uint16", F32},
 	MemBF16Plain: {16, "uint16", F32},
 	MemI32:       {32, "int32", I32},
+	MemI16:       {16, "uint16", I16},
 	MemI8:        {8, "int8", I32},
 	MemU8:        {8, "uint8", I32},
 	MemByte:      {8, "uint8", I8},
@@ -100,7 +102,7 @@ type Op uint8
 
 // Operations. Floating-point ones round half to even, once.
 const (
-	OpLoad  Op = iota // next tile of a stream, widened to 32-bit lanes
+	OpLoad  Op = iota // next tile of a stream, what is no integer of its own widened to 32-bit lanes
 	OpParam           // this group's element of a parameter array
 	OpWord            // a scalar argument of the call
 	OpConst           // the same 32 bits in every lane
@@ -121,13 +123,14 @@ const (
 	OpRound      // to an integer
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
+	OpWidenF16   // from float16 in the upper half of 32 bits
 
 	OpIAdd // 32-bit integers, wrapping
 	OpISub
 	OpExcess // a - b, or 0 if b is larger; unsigned, of numbers whose lower halves are 0
-	OpIMax   // signed
-	OpUMin   // unsigned
-	OpUMax   // unsigned
+	OpIMax   // signed, of 32 or 16 bits
+	OpUMin   // unsigned, likewise
+	OpUMax   // unsigned, likewise
 	OpAnd
 	OpOr
 	OpXor   // bytes too
@@ -157,17 +160,18 @@ const (
 	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
 	OpAlarmLow  // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
-	OpFoldMin  // the smallest of a group; anything if a NaN is among them
-	OpFoldMax  // the largest of a group; likewise
-	OpFoldHigh // the largest of a group and 0; NaN if one with the sign bit clear is among them, another may show too
-	OpFoldLow  // the smallest of a group if it is negative, else anything that is not; NaN likewise, with the sign bit set
+	OpFoldMin  // the smallest float of a group; anything if a NaN is among them
+	OpFoldMax  // the largest float of a group; likewise
+	OpFoldIMax // the largest integer of a group, signed; of 16 bits, in the upper half of 32 above zeros
+	OpFoldUMax // the largest, unsigned; likewise
+	OpFoldUMin // the smallest, unsigned; likewise
 	OpFoldNaN  // a NaN if one is in the group or a fold of it already gives one, else +0
 	OpResult   // stores a group's number
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldHigh", "FoldLow", "FoldNaN", "Result"}
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -378,6 +382,11 @@ func (k *Kernel) Const(v float32) *Node {
 // Int is an int32 constant.
 func (k *Kernel) Int(v int32) *Node { return k.add(Node{Op: OpConst, Type: I32, Bits: uint32(v)}) }
 
+// Short is a constant in each 16-bit lane.
+func (k *Kernel) Short(v uint16) *Node {
+	return k.add(Node{Op: OpConst, Type: I16, Bits: uint32(v) * 0x00010001})
+}
+
 // Byte is a constant in each byte.
 func (k *Kernel) Byte(v uint8) *Node {
 	return k.add(Node{Op: OpConst, Type: I8, Bits: uint32(v) * 0x01010101})
@@ -392,18 +401,19 @@ func (k *Kernel) TableConst(words []uint32) *Node {
 	return k.add(Node{Op: OpTable, Type: I32, Table: string(b)})
 }
 
-// Store writes the tile to an output. Accepted are F32 to floats, I8 to bytes and less, Mask to Bits.
+// Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
+// of their size, I16 as it was loaded, I8 to bytes and less, Mask to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
 	v.want("Store", want)
 	k.stream(name, m, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
 }
 
-// Result stores a folded number for the group.
-func (k *Kernel) Result(name string, v *Node) {
-	v.want("Result", F32)
-	k.Results = append(k.Results, k.add(Node{Op: OpResult, Type: None, Args: []*Node{v}, Name: name, Mem: MemF32}))
+// Result stores a folded number for the group: F32, or of I32 the upper half.
+func (k *Kernel) Result(name string, m Mem, v *Node) {
+	v.want("Result", map[Mem]Type{MemF32: F32, MemI16: I32}[m])
+	k.Results = append(k.Results, k.add(Node{Op: OpResult, Type: None, Args: []*Node{v}, Name: name, Mem: m}))
 }
 
 func (n *Node) want(op string, ts ...Type) {
@@ -448,6 +458,9 @@ func (n *Node) ToFloat() *Node {
 	return n.un(OpToFloat, I32, F32)
 }
 
+// WidenF16 is a float16 in the upper half of 32 bits as float32.
+func (n *Node) WidenF16() *Node { return n.un(OpWidenF16, I32, F32) }
+
 // MulAdd is n*b + c, rounded once.
 func (n *Node) MulAdd(b, c *Node) *Node {
 	return n.k.add(Node{Op: OpMulAdd, Type: F32, Args: []*Node{n, b, c}})
@@ -471,11 +484,18 @@ func (n *Node) ISub(b *Node) *Node { return n.bin(OpISub, I32, b, I32) }
 // Excess is what n is larger than b, or 0, of unsigned numbers whose lower halves are 0.
 func (n *Node) Excess(b *Node) *Node { return n.bin(OpExcess, I32, b, I32) }
 
-func (n *Node) IMax(b *Node) *Node { return n.bin(OpIMax, I32, b, I32) }
-func (n *Node) UMin(b *Node) *Node { return n.bin(OpUMin, I32, b, I32) }
-func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }
-func (n *Node) And(b *Node) *Node  { return n.bin(OpAnd, I32, b, I32) }
-func (n *Node) Or(b *Node) *Node   { return n.bin(OpOr, I32, b, I32) }
+// IMax, UMin, UMax and And take 16-bit lanes too.
+func (n *Node) IMax(b *Node) *Node { return n.ints(OpIMax, b) }
+func (n *Node) UMin(b *Node) *Node { return n.ints(OpUMin, b) }
+func (n *Node) UMax(b *Node) *Node { return n.ints(OpUMax, b) }
+func (n *Node) And(b *Node) *Node  { return n.ints(OpAnd, b) }
+
+func (n *Node) ints(op Op, b *Node) *Node {
+	n.want(op.String(), I32, I16)
+	return n.bin(op, n.Type, b, n.Type)
+}
+
+func (n *Node) Or(b *Node) *Node { return n.bin(OpOr, I32, b, I32) }
 
 // Xor takes bytes too.
 func (n *Node) Xor(b *Node) *Node {
@@ -582,8 +602,14 @@ func (k *Kernel) Rarely(formula func()) {
 func (n *Node) FoldMin() *Node { return n.un(OpFoldMin, F32, F32) }
 func (n *Node) FoldMax() *Node { return n.un(OpFoldMax, F32, F32) }
 
-func (n *Node) FoldHigh() *Node { return n.un(OpFoldHigh, F32, F32) }
-func (n *Node) FoldLow() *Node  { return n.un(OpFoldLow, F32, F32) }
+func (n *Node) FoldIMax() *Node { return n.foldInts(OpFoldIMax) }
+func (n *Node) FoldUMax() *Node { return n.foldInts(OpFoldUMax) }
+func (n *Node) FoldUMin() *Node { return n.foldInts(OpFoldUMin) }
+
+func (n *Node) foldInts(op Op) *Node {
+	n.want(op.String(), I32, I16)
+	return n.un(op, n.Type, I32)
+}
 
 // FoldNaN is what must be added to FoldMin and FoldMax to make a NaN in the group show.
 func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
@@ -653,7 +679,10 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			}
 		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
 			l[i] = PerElement
-		case OpFoldMin, OpFoldMax, OpFoldHigh, OpFoldLow, OpFoldNaN, OpResult:
+		case OpResult:
+			l[i] = After
+		}
+		if n.Op.Fold() {
 			l[i] = After
 		}
 		for _, a := range n.Args {

@@ -12,20 +12,27 @@ func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
 		return nil
 	}
 	var acc []plan.V
-	for range m.FoldWays() {
+	for range min(m.FoldWays(), n.Args[0].Slots()) {
 		acc = append(acc, m.unary(s, m.MOV, s.Extra(n, 0)))
 	}
 	return acc
 }
 
-// low tells a smallest from a largest number.
-func low(op ir.Op) bool { return op == ir.OpFoldMin || op == ir.OpFoldLow }
-
-func (m *Machine) fold(op ir.Op) emit2 {
-	if low(op) {
-		return m.FMIN
+// fold is the instruction that folds two registers, and the one that folds
+// neighbouring lanes, of the first and then of the second.
+func (m *Machine) fold(n *ir.Node) (two, neighbours emit2) {
+	size := lane(n.Args[0].Type)
+	switch n.Op {
+	case ir.OpFoldMin:
+		return m.FMIN, m.FMINP
+	case ir.OpFoldMax:
+		return m.FMAX, m.FMAXP
+	case ir.OpFoldIMax:
+		return sized(size, m.SMAX), sized(size, m.SMAXP)
+	case ir.OpFoldUMax:
+		return sized(size, m.UMAX), sized(size, m.UMAXP)
 	}
-	return m.FMAX
+	return sized(size, m.UMIN), sized(size, m.UMINP)
 }
 
 // FoldStep takes in one more register of the tile.
@@ -33,7 +40,8 @@ func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []
 	if n.Op == ir.OpFoldNaN {
 		return
 	}
-	a, f := acc[slot%len(acc)], m.fold(n.Op)
+	a := acc[slot%len(acc)]
+	f, _ := m.fold(n)
 	s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { f(asm.V(d[0]), asm.V(u[0]), asm.V(u[1])) }})
 }
 
@@ -42,29 +50,34 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	if n.Op == ir.OpFoldNaN {
 		return s.Op(plan.Vec, func(d int, _ []int) { m.MOVI(asm.V(d), 0) })
 	}
-	f := m.fold(n.Op)
-	v := m.binary(s, f, m.binary(s, f, acc[0], acc[1]), m.binary(s, f, acc[2], acc[3]))
-	if low(n.Op) {
-		return m.unary(s, m.FMINV, v)
+	for len(acc) > 1 {
+		acc = append(acc[2:], m.FoldPair(s, n, acc[0], acc[1]))
 	}
-	return m.unary(s, m.FMAXV, v)
+	v := m.TreeJoin(s, n, 0, acc[0], acc[0])
+	return m.TreeJoin(s, n, 1, v, v)
 }
 
-// Trees: a turn of four registers hides the loop. Elements of 16 bits are loaded
-// for two registers at once.
-func (m *Machine) Trees(mem ir.Mem) []int { return []int{4, 32 / mem.Bits()} }
+// FoldHalves folds the halves of each lane, to the upper one.
+func (m *Machine) FoldHalves(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	return m.unary(s, func(d, a asm.V) { m.SHLL(asm.S, d, a) }, m.TreeJoin(s, n, 2, v, v))
+}
+
+// HalfLevel: so short groups are left one by one.
+func (m *Machine) HalfLevel() int { return -1 }
+
+// LoadHalves is for machines that load so.
+func (m *Machine) LoadHalves(*plan.Seg, plan.Addr, plan.Addr) plan.V { panic("neon: no halves") }
 
 // FoldPair folds two registers.
 func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
-	return m.binary(s, m.fold(n.Op), a, b)
+	f, _ := m.fold(n)
+	return m.binary(s, f, a, b)
 }
 
 // TreeJoin folds neighbouring lanes.
 func (m *Machine) TreeJoin(s *plan.Seg, n *ir.Node, _ int, a, b plan.V) plan.V {
-	if low(n.Op) {
-		return m.binary(s, m.FMINP, a, b)
-	}
-	return m.binary(s, m.FMAXP, a, b)
+	_, f := m.fold(n)
+	return m.binary(s, f, a, b)
 }
 
 // FoldAlarm has nothing to do.

@@ -15,10 +15,16 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	switch {
 	case n.Op == ir.OpFoldMin:
 		return []*ir.Node{k.Const(float32(math.Inf(1)))}
-	case n.Op == ir.OpFoldHigh, n.Op == ir.OpFoldLow:
-		return []*ir.Node{k.Const(0)}
 	case n.Op == ir.OpFoldMax:
 		return []*ir.Node{k.Const(float32(math.Inf(-1)))}
+	case n.Op == ir.OpFoldIMax && n.Args[0].Type == ir.I16:
+		return []*ir.Node{k.Int(-0x7fff8000)}
+	case n.Op == ir.OpFoldIMax:
+		return []*ir.Node{k.Int(-1 << 31)}
+	case n.Op == ir.OpFoldUMax:
+		return []*ir.Node{k.Int(0)}
+	case n.Op == ir.OpFoldUMin:
+		return []*ir.Node{k.Int(-1)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemU8 && n.Type == ir.F32:
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemI8 && n.Type == ir.F32:
@@ -66,9 +72,17 @@ func sized(s asm.Size, f func(s asm.Size, d, a, b asm.V)) emit2 {
 	return func(d, a, b asm.V) { f(s, d, a, b) }
 }
 
+// lane is the size of a type's lanes.
+func lane(t ir.Type) asm.Size {
+	if t == ir.I16 {
+		return asm.H
+	}
+	return asm.S
+}
+
 // simple maps operations to instructions of two operands.
-func (m *Machine) simple(op ir.Op) emit2 {
-	switch op {
+func (m *Machine) simple(n *ir.Node) emit2 {
+	switch n.Op {
 	case ir.OpAdd:
 		return m.FADD
 	case ir.OpSub:
@@ -88,11 +102,11 @@ func (m *Machine) simple(op ir.Op) emit2 {
 	case ir.OpISub:
 		return sized(asm.S, m.SUB)
 	case ir.OpIMax:
-		return sized(asm.S, m.SMAX)
+		return sized(lane(n.Type), m.SMAX)
 	case ir.OpUMin:
-		return sized(asm.S, m.UMIN)
+		return sized(lane(n.Type), m.UMIN)
 	case ir.OpUMax:
-		return sized(asm.S, m.UMAX)
+		return sized(lane(n.Type), m.UMAX)
 	case ir.OpAnd, ir.OpKeep:
 		return m.AND
 	case ir.OpOr:
@@ -121,7 +135,7 @@ func (m *Machine) simple(op ir.Op) emit2 {
 
 // Lower emits one slot of a node.
 func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	if f := m.simple(n.Op); f != nil {
+	if f := m.simple(n); f != nil {
 		return m.binary(s, f, args[0][0], args[1][0])
 	}
 	switch n.Op {
@@ -143,6 +157,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.unary(s, m.FCVTNS, args[0][0])
 	case ir.OpToFloat:
 		return m.unary(s, m.SCVTF, args[0][0])
+	case ir.OpWidenF16:
+		return m.unary(s, m.FCVTL, m.upperHalves(s, args[0][0]))
 	case ir.OpOrAnd:
 		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0]))
 	case ir.OpShl:
@@ -194,11 +210,14 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.store(s, n, args, at)
 		return -1
 	case ir.OpResult:
-		size := asm.S
+		v, size := args[0][0], asm.S
 		if s.Results() > 1 {
 			size = asm.Q
 		}
-		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
+		if n.Mem.Bits() == 16 {
+			v, size = m.upperHalves(s, v), size-1
+		}
+		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 		return -1
 	}
 	panic(fmt.Sprintf("neon: no lowering for %s", n.Op))
@@ -222,6 +241,11 @@ func (m *Machine) choose(s *plan.Seg, mask, a, b plan.V) plan.V {
 		}
 		m.BSL(asm.V(d), asm.V(u[1]), asm.V(u[2]))
 	}, mask, a, b)
+}
+
+// upperHalves are those of the lanes, in half a register.
+func (m *Machine) upperHalves(s *plan.Seg, v plan.V) plan.V {
+	return m.unary(s, func(d, a asm.V) { m.UZP2(asm.H, d, a, a) }, v)
 }
 
 // narrow joins two registers at half their lanes' width.

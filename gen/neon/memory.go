@@ -71,7 +71,7 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.binary(s, m.FSUB, m.binary(s, zip, h, args[0][0]), args[1][0])
 	}
 	switch n.Mem {
-	case ir.MemF32, ir.MemI32, ir.MemByte, ir.MemU4, ir.MemU2:
+	case ir.MemF32, ir.MemI32, ir.MemI16, ir.MemByte, ir.MemU4, ir.MemU2:
 		return raw
 	case ir.MemF16:
 		return widen(8, raw)
@@ -114,7 +114,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 	}
 	switch n.Mem {
-	case ir.MemF32, ir.MemI32, ir.MemI8, ir.MemU8, ir.MemByte:
+	case ir.MemF32, ir.MemI32, ir.MemI16, ir.MemI8, ir.MemU8, ir.MemByte:
 		put(asm.Q, v[0])
 	case ir.MemF16: // two of them together; in a tail the second may not be there
 		if s.Tail {

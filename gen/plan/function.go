@@ -197,9 +197,7 @@ func (p *printer) groups() {
 	p.tiles(p.pr.groups)
 	p.run(p.pr.groups.after)
 	p.advanceParams(1)
-	for _, r := range p.k.Results {
-		m.AddImm(p.ptr[r.Name], 4)
-	}
+	p.advanceResults(1)
 	m.AddImm(p.counts.groups, -1)
 	m.Branch(p.counts.groups, NotEqual, 0, "groups")
 	p.ret()
@@ -363,6 +361,12 @@ func (p *printer) tail(sh *shape) {
 		if at, ok := p.pr.stage[a.Name]; ok && a.Out {
 			m.StageOut(p.ptr[a.Name], at, n, a.Mem.Bits())
 		}
+	}
+}
+
+func (p *planner) advanceResults(groups int) {
+	for _, r := range p.k.Results {
+		p.m.AddImm(p.ptr[r.Name], groups*r.Mem.Bits()/8)
 	}
 }
 

@@ -79,17 +79,20 @@ type Machine interface {
 	// parameters and results take their place in memory from at.
 	Lower(s *Seg, n *ir.Node, slot int, args [][]V, at Addr) V
 	// FoldInit, FoldStep and FoldFinish emit a reduction: accumulators, one slot's
-	// step (xs are the tile's registers so far) and the number, in lane 0.
+	// step (xs are the tile's registers so far) and the number, in lane 0. FoldHalves
+	// folds the halves of each lane, two numbers of 16 bits, to the upper one above zeros.
 	FoldInit(s *Seg, n *ir.Node) []V
 	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
 	FoldFinish(s *Seg, n *ir.Node, acc []V) V
+	FoldHalves(s *Seg, n *ir.Node, v V) V
 
-	// Trees are how many registers of a group, at most 4, a turn takes in where W groups are
-	// reduced together, the most first: FoldPair folds two registers, TreeJoin
-	// two registers that hold, at level l = 0, 1, ..., parts of 1<<l groups, to one with parts
-	// of 2<<l; at the last level a lane is a group. FoldAlarm jumps if a FoldNaN has found one,
-	// and Zero is a register of +0.
-	Trees(m ir.Mem) []int
+	// Where W groups are reduced together FoldPair folds two registers, and TreeJoin two
+	// that hold, at level l = 0, 1, ..., parts of 1<<l groups, to one with parts of 2<<l; at
+	// the last level a lane is a group. LoadHalves loads the halves of a register, such as two
+	// that TreeJoin leaves there at HalfLevel, which is -1 for machines that do not load so.
+	// FoldAlarm jumps if a FoldNaN has found one, and Zero is a register of +0.
+	HalfLevel() int
+	LoadHalves(s *Seg, lo, hi Addr) V
 	FoldPair(s *Seg, n *ir.Node, a, b V) V
 	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
 	FoldAlarm(s *Seg, acc []V, label string)
@@ -494,7 +497,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 	for _, n := range s.p.k.Nodes {
 		switch {
 		case n.Op.Fold():
-			if slots == 4 {
+			if slots == n.Args[0].Slots() {
 				var xs []V
 				for j := 0; j <= slot; j++ {
 					xs = append(xs, s.demand(n.Args[0], j))
@@ -678,7 +681,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	sh.after = p.seg(sh.group, lanes, share)
 	for _, n := range p.k.Nodes {
 		if n.Op.Fold() {
-			sh.after.vals[[2]int{n.ID, 0}] = p.m.FoldFinish(sh.after, n, accs[n])
+			sh.after.folded(n, p.m.FoldFinish(sh.after, n, accs[n]))
 		}
 	}
 	for _, r := range p.k.Results {
@@ -792,6 +795,14 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		sh.last = second("last", "loop", sh.group)
 		sh.last.body(nil)
 	}
+}
+
+// folded notes what a fold has come to, in each lane.
+func (s *Seg) folded(n *ir.Node, v V) {
+	if n.Args[0].Type == ir.I16 {
+		v = s.p.m.FoldHalves(s, n, v)
+	}
+	s.vals[[2]int{n.ID, 0}] = v
 }
 
 // Results is how many groups' results a segment stores at once.

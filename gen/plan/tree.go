@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -16,191 +17,269 @@ import (
 // tree is a kind of such a reduction.
 type tree struct {
 	name      string
-	registers int  // that a turn of the loop takes in
-	turns     bool // there is a loop; if not, a group is one register
+	group     extent
+	registers int  // of a group, or that a turn of the loop takes in
 	any       bool // the loop is for all lengths that the others leave
-	part      bool // a group is less than a register
 }
+
+// extent is how much of registers a group is.
+type extent uint8
+
+const (
+	whole  extent = iota // one register or two
+	half                 // half of one: two groups are loaded to one
+	halves               // more than half of one: its first half and its last one are loaded
+	part                 // less than one, for machines with masked loads
+	turns                // registers, in a loop
+)
 
 // treeKinds are those of the machine, in the order in which they are preferred.
 func (p *planner) treeKinds() []*tree {
-	kinds := []*tree{{name: "tree", registers: 1}}
-	trees := p.m.Trees(p.streams[0].Mem)
-	for i, registers := range trees {
-		kinds = append(kinds, &tree{name: fmt.Sprintf("tree%d", registers), registers: registers, turns: true, any: i == len(trees)-1})
+	kinds := []*tree{{name: "tree", group: whole, registers: 1}, {name: "treepair", group: whole, registers: 2}}
+	splits := p.m.HalfLevel() >= 0
+	if splits {
+		kinds = append(kinds, &tree{name: "treehalf", group: half})
 	}
-	if !p.m.Staged(p.streams[0].Mem) {
-		kinds = append(kinds, &tree{name: "treepart", registers: 1, part: true})
+	kinds = append(kinds, &tree{name: "tree4", group: turns, registers: 4}, &tree{name: "tree1", group: turns, registers: 1, any: true})
+	switch {
+	case !p.m.Staged(p.streams[0].Mem):
+		kinds = append(kinds, &tree{name: "treepart", group: part})
+	case splits:
+		kinds = append(kinds, &tree{name: "treehalves", group: halves})
 	}
 	return kinds
 }
 
+// perRegister is how many elements of what is folded are in a register.
+func (p *planner) perRegister() int {
+	for _, n := range p.k.Nodes {
+		if n.Op.Fold() {
+			return 4 * p.m.Width() / n.Args[0].Slots()
+		}
+	}
+	panic("plan: " + p.k.Name + " folds nothing")
+}
+
 // manyTurns are so many that it does not matter if the last is half in vain.
-const manyTurns = 16
+const manyTurns = 8
 
 // chooseTree goes where groups of this length are reduced.
 func (p *printer) chooseTree() {
-	m, length, w := p.m, p.counts.length, p.m.Width()
+	m, length := p.m, p.counts.length
 	for _, sh := range p.pr.trees {
-		t := sh.tree
+		t, register := sh.tree, p.perRegister()
 		switch {
-		case t.part:
-			m.Branch(length, Less, w, sh.name)
-		case !t.turns:
-			m.Branch(length, Equal, w, sh.name)
+		case t.group == whole:
+			m.Branch(length, Equal, t.registers*register, sh.name)
+		case t.group == half:
+			m.Branch(length, Equal, register/2, sh.name)
+		case t.group == halves:
+			m.Branch(length, GreaterEqual, register/2, sh.name)
+		case t.group == part:
+			m.Branch(length, Less, register, sh.name)
 		case t.any:
-			m.Branch(length, GreaterEqual, t.registers*w, sh.name)
+			m.Branch(length, GreaterEqual, t.registers*register, sh.name)
 		default:
-			m.BranchMultiple(length, t.registers*w, sh.name)
-			m.Branch(length, GreaterEqual, manyTurns*t.registers*w, sh.name)
+			m.BranchMultiple(length, t.registers*register, sh.name)
+			m.Branch(length, GreaterEqual, manyTurns*t.registers*register, sh.name)
 		}
 	}
+}
+
+// grower makes the code of a tree.
+type grower struct {
+	*Seg
+	t           *tree
+	folds, nans []*ir.Node
+	accs        map[*ir.Node][]V // of nans
+	lone        V                // a register whose NaNs are not yet sought
+	start       GPR              // the stream's
+	bits        int              // of an element
+	register    int              // bytes of a register
 }
 
 // tree makes the code that reduces W groups.
 func (p *planner) tree(pr *program, t *tree) *shape {
-	sh := &shape{name: t.name, tree: t, group: p.seg(pr.call, false, 1)}
-	s := p.seg(pr.call, false, 1)
-	s.Tail, s.Fill = t.part, t.part
-	var folds, nans []*ir.Node
-	accs := map[*ir.Node][]V{}
+	stream := p.streams[0]
+	bits := stream.Mem.Bits()
+	g := &grower{Seg: p.seg(pr.call, false, 1), t: t, accs: map[*ir.Node][]V{}, start: p.ptr[stream.Name], bits: bits, register: p.perRegister() * bits / 8}
+	g.Tail, g.Fill = t.group == part, t.group == part
 	for _, n := range p.k.Nodes {
 		switch {
 		case n.Op == ir.OpFoldNaN:
-			nans = append(nans, n)
-			accs[n] = p.m.FoldInit(s, n)
+			g.nans = append(g.nans, n)
+			g.accs[n] = p.m.FoldInit(g.Seg, n)
 		case n.Op.Fold():
-			folds = append(folds, n)
+			g.folds = append(g.folds, n)
 		}
 	}
-	// turn folds some registers to one, for each fold.
-	turn := func(at GPR) []V {
-		out := make([]V, len(folds))
-		var xs []V
-		s.forget() // the place is another one each time
-		for r := range t.registers {
-			xs = append(xs, s.element(folds[0].Args[0], at, r))
-			for i, n := range folds {
-				if r == 0 {
-					out[i] = xs[0]
-				} else {
-					out[i] = p.m.FoldPair(s, n, out[i], xs[r])
-				}
-			}
-			if r%2 == 1 {
-				p.seek(s, nans, accs, xs[r-1], xs[r])
-			}
-		}
-		if len(xs)%2 == 1 {
-			p.seek(s, nans, accs, xs[0], xs[0])
-		}
-		return out
+	if t.group >= halves {
+		g.do(func() { p.m.Move(p.counts.at, g.start) })
 	}
-	stream := p.streams[0]
-	elem := stream.Mem.Bits() / 8
-	register, start := p.m.Width()*elem, p.ptr[stream.Name]
-	at, end, last := p.counts.at, p.n, p.counts.last
-	do := func(emit func()) { s.Add(Inst{Emit: func([]int, []int) { emit() }}) }
-	if t.turns || t.part {
-		do(func() { p.m.Move(at, start) })
+	leaves, apart := p.m.Width(), -1
+	if t.group == half {
+		leaves, apart = leaves/2, p.m.HalfLevel() // that level is done by loading
 	}
 	stacks := map[*ir.Node][]V{}
-	var lone V // a register whose NaNs are not yet sought
-	for group := range p.m.Width() {
-		var ends []V
-		switch {
-		case t.turns:
-			head, done := fmt.Sprintf("%sturn%d", t.name, group), fmt.Sprintf("%sdone%d", t.name, group)
-			do(func() {
-				p.m.Move(end, at)
-				p.m.Add(end, last)
-			})
-			ends = turn(end)
-			for i, v := range ends {
-				if t.registers == 1 {
-					ends[i] = s.New(Vec)
-					s.Add(p.m.Copy(ends[i], v))
-				}
-			}
-			do(func() {
-				p.m.BranchReach(at, end, done)
-				p.m.LoopHead(head)
-			})
-			for i, v := range turn(at) {
-				p.m.FoldStep(s, folds[i], ends[i:i+1], 0, []V{v})
-			}
-			do(func() {
-				p.m.AddImm(at, t.registers*register)
-				p.m.BranchBelow(at, end, head)
-				p.m.Label(done)
-				p.m.Move(at, end)
-				p.m.AddImm(at, t.registers*register)
-			})
-		default:
-			var x V
-			if t.part {
-				x = s.element(folds[0].Args[0], at, 0)
-				do(func() { p.m.AddBits(at, p.counts.length, stream.Mem.Bits()) })
-			} else {
-				x = s.element(folds[0].Args[0], start, group)
-			}
-			if group%2 == 1 {
-				p.seek(s, nans, accs, lone, x)
-			}
-			lone = x
-			for range folds {
-				ends = append(ends, x)
-			}
-		}
-		for i, n := range folds {
+	for leaf := range leaves {
+		ends := g.leaf(leaf)
+		for i, n := range g.folds {
 			stack := append(stacks[n], ends[i])
-			for level := 0; (group+1)>>level&1 == 0; level++ {
+			level := 0
+			for done := leaf + 1; done%2 == 0; done /= 2 {
+				if level == apart {
+					level++
+				}
 				top := len(stack) - 1
-				stack = append(stack[:top-1], p.m.TreeJoin(s, n, level, stack[top-1], stack[top]))
+				stack = append(stack[:top-1], p.m.TreeJoin(g.Seg, n, level, stack[top-1], stack[top]))
+				level++
 			}
 			stacks[n] = stack
 		}
 	}
-	for _, n := range nans {
-		p.m.FoldAlarm(s, accs[n], "groups")
-		s.vals[[2]int{n.ID, 0}] = p.m.Zero(s)
+	for _, n := range g.nans {
+		p.m.FoldAlarm(g.Seg, g.accs[n], "groups")
+		g.vals[[2]int{n.ID, 0}] = p.m.Zero(g.Seg)
 	}
-	for _, n := range folds {
-		s.vals[[2]int{n.ID, 0}] = stacks[n][0]
+	for _, n := range g.folds {
+		g.folded(n, stacks[n][0])
 	}
-	s.share = p.m.Width()
+	g.share = p.m.Width()
 	for _, r := range p.k.Results {
-		p.m.Lower(s, r, 0, [][]V{{s.scalar(r.Args[0])}}, s.place(r, 0))
+		p.m.Lower(g.Seg, r, 0, [][]V{{g.scalar(r.Args[0])}}, g.place(r, 0))
 	}
-	sh.body = s
-	return sh
+	return &shape{name: t.name, tree: t, group: p.seg(pr.call, false, 1), body: g.Seg}
+}
+
+// leaf has in a register for each fold what is known of a group, or of two halves a register.
+func (g *grower) leaf(i int) []V {
+	m, c := g.p.m, g.p.counts
+	var x V
+	switch {
+	case g.t.group == turns:
+		return g.turns(i)
+	case g.t.group == whole && g.t.registers > 1:
+		return g.turn(g.start, i*g.t.registers*g.register)
+	case g.t.group == whole:
+		x = g.load(g.start, i*g.register)
+	case g.t.group == half: // groups that this level would bring together
+		level := 1 << m.HalfLevel()
+		first := (i + i&^(level-1)) * g.register / 2
+		x = g.loadHalves(Addr{Reg: g.start, Disp: first}, Addr{Reg: g.start, Disp: first + level*g.register/2})
+	case g.t.group == halves:
+		g.do(func() {
+			m.Move(g.p.n, c.at)
+			m.Add(g.p.n, c.last)
+		})
+		x = g.loadHalves(Addr{Reg: c.at}, Addr{Reg: g.p.n})
+		g.do(func() { m.AddBits(c.at, c.length, g.bits) })
+	case g.t.group == part:
+		x = g.load(c.at, 0)
+		g.do(func() { m.AddBits(c.at, c.length, g.bits) })
+	}
+	if i%2 == 1 {
+		g.seek(g.lone, x)
+	}
+	g.lone = x
+	return slices.Repeat([]V{x}, len(g.folds))
+}
+
+// turns is a loop over a group's registers, from its last ones on.
+func (g *grower) turns(leaf int) []V {
+	m, t, at, end := g.p.m, g.t, g.p.counts.at, g.p.n
+	head, done := fmt.Sprintf("%sturn%d", t.name, leaf), fmt.Sprintf("%sdone%d", t.name, leaf)
+	g.do(func() {
+		m.Move(end, at)
+		m.Add(end, g.p.counts.last)
+	})
+	ends := g.turn(end, 0)
+	for i, v := range ends {
+		if t.registers == 1 {
+			ends[i] = g.New(Vec)
+			g.Add(m.Copy(ends[i], v))
+		}
+	}
+	g.do(func() {
+		m.BranchReach(at, end, done)
+		m.LoopHead(head)
+	})
+	for i, v := range g.turn(at, 0) {
+		m.FoldStep(g.Seg, g.folds[i], ends[i:i+1], 0, []V{v})
+	}
+	g.do(func() {
+		m.AddImm(at, t.registers*g.register)
+		m.BranchBelow(at, end, head)
+		m.Label(done)
+		m.Move(at, end)
+		m.AddImm(at, t.registers*g.register)
+	})
+	return ends
+}
+
+// turn folds some registers to one, for each fold.
+func (g *grower) turn(at GPR, disp int) []V {
+	out := make([]V, len(g.folds))
+	var xs []V
+	g.forget() // the place is another one each time
+	for r := range g.t.registers {
+		xs = append(xs, g.load(at, disp+r*g.register))
+		for i, n := range g.folds {
+			if r == 0 {
+				out[i] = xs[0]
+			} else {
+				out[i] = g.p.m.FoldPair(g.Seg, n, out[i], xs[r])
+			}
+		}
+		if r%2 == 1 {
+			g.seek(xs[r-1], xs[r])
+		}
+	}
+	if g.t.registers == 1 {
+		g.seek(xs[0], xs[0])
+	}
+	return out
 }
 
 // seek looks for NaNs in two registers.
-func (p *planner) seek(s *Seg, nans []*ir.Node, accs map[*ir.Node][]V, a, b V) {
-	for _, n := range nans {
-		p.m.FoldStep(s, n, accs[n], 1, []V{a, b})
+func (g *grower) seek(a, b V) {
+	for _, n := range g.nans {
+		g.p.m.FoldStep(g.Seg, n, g.accs[n], 1, []V{a, b})
 	}
 }
 
-// element computes register i of those at a place.
-func (s *Seg) element(n *ir.Node, at GPR, i int) V {
+// do prints what concerns general registers.
+func (g *grower) do(emit func()) {
+	g.Add(Inst{Emit: func([]int, []int) { emit() }})
+}
+
+// load computes what is folded of a register at a place, loadHalves of one whose halves are at two.
+func (g *grower) load(at GPR, disp int) V {
+	return g.element(g.folds[0].Args[0], func(n *ir.Node, args [][]V) V {
+		return g.p.m.Lower(g.Seg, n, 0, args, Addr{Reg: at, Disp: disp})
+	})
+}
+
+func (g *grower) loadHalves(lo, hi Addr) V {
+	return g.element(g.folds[0].Args[0], func(*ir.Node, [][]V) V { return g.p.m.LoadHalves(g.Seg, lo, hi) })
+}
+
+// element computes a register of what is folded, of which load has what is loaded.
+func (s *Seg) element(n *ir.Node, load func(n *ir.Node, args [][]V) V) V {
 	if n.Op == ir.OpAs {
-		return s.element(n.Args[0], at, i)
-	}
-	var from Addr
-	if n.Op == ir.OpLoad {
-		from = Addr{Reg: at, Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+		return s.element(n.Args[0], load)
 	}
 	var args [][]V
 	for _, a := range s.p.operands(n) {
 		if s.p.k.Levels(false)[a.ID] == ir.PerElement {
-			args = append(args, []V{s.element(a, at, i)})
+			args = append(args, []V{s.element(a, load)})
 		} else {
 			args = append(args, []V{s.demand(a, 0)})
 		}
 	}
-	return s.p.m.Lower(s, n, 0, args, from)
+	if n.Op == ir.OpLoad {
+		return load(n, args)
+	}
+	return s.p.m.Lower(s, n, 0, args, Addr{})
 }
 
 // forget drops what Once has kept.
@@ -225,26 +304,33 @@ func (p *printer) tree(sh *shape) {
 	m, w, t, c := p.m, p.m.Width(), sh.tree, p.counts
 	stream := p.streams[0]
 	bits, start := stream.Mem.Bits(), p.ptr[stream.Name]
+	register := p.perRegister() * bits / 8
 	m.Label(sh.name)
 	m.Branch(c.groups, Less, w, sh.name+"end")
-	switch {
-	case t.turns:
+	behind := func(bytes int) { // the last so many bytes of a group
 		m.Sub(c.last, c.last)
 		m.AddBits(c.last, c.length, bits)
-		m.AddImm(c.last, -t.registers*w*bits/8)
-	case t.part:
+		m.AddImm(c.last, -bytes)
+	}
+	switch t.group {
+	case halves:
+		behind(register / 2)
+	case part:
 		m.TailMasks(c.length)
+	case turns:
+		behind(t.registers * register)
 	}
 	m.LoopHead(sh.name + "loop")
 	p.run(sh.body)
-	if t.turns || t.part {
+	switch t.group {
+	case whole:
+		m.AddImm(start, w*t.registers*register)
+	case half:
+		m.AddImm(start, w*register/2)
+	default:
 		m.Move(start, c.at)
-	} else {
-		m.AddImm(start, w*w*bits/8)
 	}
-	for _, r := range p.k.Results {
-		m.AddImm(p.ptr[r.Name], 4*w)
-	}
+	p.advanceResults(w)
 	m.AddImm(c.groups, -w)
 	m.Branch(c.groups, GreaterEqual, w, sh.name+"loop")
 	m.Label(sh.name + "end")

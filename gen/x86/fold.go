@@ -16,21 +16,25 @@ func (m *Machine) FoldInit(s *plan.Seg, n *ir.Node) []plan.V {
 		return []plan.V{s.Op(plan.Vec, func(d int, _ []int) { m.zero(d) })}
 	}
 	var acc []plan.V
-	for range m.FoldWays() {
+	for range min(m.FoldWays(), n.Args[0].Slots()) {
 		acc = append(acc, s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVAPS", m.vec(u[0]), m.vec(d)) }, s.Extra(n, 0)))
 	}
 	return acc
 }
 
-// As integers, a NaN is beyond an infinity of its sign: signed, the largest of
-// all and 0 is the largest positive number, unsigned the smallest negative one.
-var foldName = map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS", ir.OpFoldHigh: "VPMAXSD", ir.OpFoldLow: "VPMAXUD"}
+// foldName is the instruction that folds two registers.
+func foldName(n *ir.Node) string {
+	if n.Args[0].Type == ir.I16 {
+		return map[ir.Op]string{ir.OpFoldIMax: "VPMAXSW", ir.OpFoldUMax: "VPMAXUW", ir.OpFoldUMin: "VPMINUW"}[n.Op]
+	}
+	return map[ir.Op]string{ir.OpFoldMin: "VMINPS", ir.OpFoldMax: "VMAXPS", ir.OpFoldIMax: "VPMAXSD", ir.OpFoldUMax: "VPMAXUD", ir.OpFoldUMin: "VPMINUD"}[n.Op]
+}
 
 // FoldStep takes in one more register of the tile; NaNs are sought in two at a time.
 func (m *Machine) FoldStep(s *plan.Seg, n *ir.Node, acc []plan.V, slot int, x []plan.V) {
 	if n.Op != ir.OpFoldNaN {
 		a := acc[slot%len(acc)]
-		s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { m.i(foldName[n.Op], m.vec(u[1]), m.vec(u[0]), m.vec(d[0])) }})
+		s.Add(plan.Inst{Defs: []plan.V{a}, Uses: []plan.V{a, x[slot]}, Emit: func(d, u []int) { m.i(foldName(n), m.vec(u[1]), m.vec(u[0]), m.vec(d[0])) }})
 		return
 	}
 	if slot%2 == 0 {
@@ -61,7 +65,7 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 			m.i("VMOVD", r, xs[d])
 		}, acc[0])
 	}
-	name := foldName[n.Op]
+	name := foldName(n)
 	for len(acc) > 1 {
 		h := len(acc) / 2
 		for i := range h {
@@ -96,12 +100,17 @@ func (m *Machine) FoldFinish(s *plan.Seg, n *ir.Node, acc []plan.V) plan.V {
 	return v
 }
 
-// Trees: pairs share a search for NaNs.
-func (m *Machine) Trees(ir.Mem) []int { return []int{4, 2, 1} }
+// FoldHalves folds the halves of each lane, to the upper one.
+func (m *Machine) FoldHalves(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	shifted := func(name string, v plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(16), m.vec(u[0]), m.vec(d)) }, v)
+	}
+	return shifted("VPSLLD", m.FoldPair(s, n, v, shifted("VPSRLD", v)))
+}
 
 // FoldPair folds two registers.
 func (m *Machine) FoldPair(s *plan.Seg, n *ir.Node, a, b plan.V) plan.V {
-	return m.pack(s, foldName[n.Op], a, b)
+	return m.pack(s, foldName(n), a, b)
 }
 
 // TreeJoin folds halves of 128-bit lanes, then the lanes in those, then halves
@@ -128,6 +137,21 @@ func (m *Machine) TreeJoin(s *plan.Seg, n *ir.Node, level int, a, b plan.V) plan
 		return shuffled("VBLENDPS", 0xf0), shuffled("VPERM2F128", 0x21)
 	})
 	return m.FoldPair(s, n, lo, hi)
+}
+
+// HalfLevel is the level at which TreeJoin has groups in the halves of the register.
+func (m *Machine) HalfLevel() int { return 2 }
+
+// LoadHalves loads the halves of a register.
+func (m *Machine) LoadHalves(s *plan.Seg, lo, hi plan.Addr) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		m.i("VMOVUPS", m.mem(lo, 0), m.narrow(d))
+		if m.wide {
+			m.i("VINSERTF64X4", operand.Imm(1), m.mem(hi, 0), m.vec(d), m.vec(d))
+		} else {
+			m.i("VINSERTF128", operand.Imm(1), m.mem(hi, 0), m.vec(d), m.vec(d))
+		}
+	})
 }
 
 // lanesMask is a constant of lanes.

@@ -20,6 +20,9 @@ var simple = map[ir.Op][2]string{
 	ir.OpSub8: {"VPSUBB", "VPSUBB"},
 }
 
+// simple16 are those of 16-bit lanes where these have their own.
+var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
+
 const roundEven = 8 // to nearest even, no exceptions
 
 // Extras are the constants behind an instruction sequence.
@@ -42,10 +45,17 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return m.storeExtras(n)
 	case ir.OpFoldMin:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(1)))}
-	case ir.OpFoldHigh, ir.OpFoldLow:
-		return []*ir.Node{ir.Of(n).Const(0)}
 	case ir.OpFoldMax:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(-1)))}
+	case ir.OpFoldIMax:
+		if n.Args[0].Type == ir.I16 {
+			return []*ir.Node{ir.Of(n).Int(-0x7fff8000)}
+		}
+		return []*ir.Node{ir.Of(n).Int(-1 << 31)}
+	case ir.OpFoldUMax:
+		return []*ir.Node{ir.Of(n).Int(0)}
+	case ir.OpFoldUMin:
+		return []*ir.Node{ir.Of(n).Int(-1)}
 	}
 	return nil
 }
@@ -81,6 +91,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	if m.wide {
 		isa = 1
 	}
+	if name, ok := simple16[n.Op]; ok && n.Type == ir.I16 {
+		return one(name, 1, 0)
+	}
 	if names, ok := simple[n.Op]; ok {
 		if n.Op == ir.OpAdd || n.Op == ir.OpSub || n.Op == ir.OpMul {
 			if p, ok := m.embedded(s, args[1][0]); ok {
@@ -108,6 +121,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return one("VCVTPS2DQ", 0)
 	case ir.OpToFloat:
 		return one("VCVTDQ2PS", 0)
+	case ir.OpWidenF16:
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, m.upperHalves(s, args[0][0]))
 	case ir.OpOrAnd:
 		return m.orAnd(s, args[0][0], args[1][0], args[2][0])
 	case ir.OpShl, ir.OpShr:
@@ -176,10 +191,20 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.store(s, n, slot, args, at)
 		return -1
 	case ir.OpResult:
-		s.Add(plan.Inst{Uses: args[0], Emit: func(_, u []int) {
-			if s.Results() > 1 {
+		v, short := args[0][0], n.Mem.Bits() == 16
+		if short {
+			v = m.upperHalves(s, v)
+		}
+		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) {
+			switch {
+			case short && s.Results() > 1:
+				m.i("VMOVUPS", m.narrow(u[0]), m.mem(at, 0))
+			case short:
+				m.i("VMOVD", xs[u[0]], scratch.As32())
+				m.i("MOVW", scratch.As16(), m.mem(at, 0))
+			case s.Results() > 1:
 				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
-			} else {
+			default:
 				m.i("VMOVSS", xs[u[0]], m.mem(at, 0))
 			}
 		}})
@@ -297,6 +322,19 @@ func (m *Machine) nanAware(s *plan.Seg, name string, a, b plan.V) plan.V {
 
 func (m *Machine) pack(s *plan.Seg, name string, lo, hi plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, lo, hi)
+}
+
+// upperHalves are those of the lanes, in half a register.
+func (m *Machine) upperHalves(s *plan.Seg, v plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) {
+		m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d))
+		if m.wide {
+			m.i("VPMOVDW", m.vec(d), half(d))
+		} else {
+			m.i("VPACKUSDW", m.vec(d), m.vec(d), m.vec(d))
+			m.i("VPERMQ", operand.Imm(0x08), m.vec(d), m.vec(d))
+		}
+	}, v)
 }
 
 func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {

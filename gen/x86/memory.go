@@ -105,6 +105,18 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
 			}
 		})
+	case ir.MemI16:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			switch {
+			case masked && s.Fill:
+				m.i("VPBROADCASTW", m.mem(at, -64*slot), m.vec(d))
+				m.i("VMOVDQU16", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
+			case masked:
+				m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
+			default:
+				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
+			}
+		})
 	case ir.MemI8, ir.MemU8:
 		name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
 		v := s.Op(plan.Vec, func(d int, _ []int) {
@@ -364,6 +376,14 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		emit(func(u []int) {
 			if masked {
 				m.i("VMOVUPS", m.vec(u[0]), m.lanes(slot), m.mem(at, 0))
+			} else {
+				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
+			}
+		}, v[0])
+	case ir.MemI16:
+		emit(func(u []int) {
+			if masked {
+				m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))
 			} else {
 				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
 			}

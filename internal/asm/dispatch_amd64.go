@@ -1234,25 +1234,25 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
-func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32, groups int, length int) {
+func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
 	case int(AVX2)<<16 | int(F32)<<0:
-		MinMaxAVX2((*float32)(x), min, max, groups, length)
+		MinMaxAVX2((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
 		return
 	case int(AVX2)<<16 | int(F16)<<0:
-		MinMaxF16AVX2((*uint16)(x), min, max, groups, length)
+		MinMaxF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
 		return
 	case int(AVX2)<<16 | int(BF16)<<0:
-		MinMaxBF16AVX2((*uint16)(x), min, max, groups, length)
+		MinMaxBF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
 		return
 	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxAVX512((*float32)(x), min, max, groups, length)
+		MinMaxAVX512((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
 		return
 	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxF16AVX512((*uint16)(x), min, max, groups, length)
+		MinMaxF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
 		return
 	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		MinMaxBF16AVX512((*uint16)(x), min, max, groups, length)
+		MinMaxBF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
 		return
 	}
 	panic("asm: no such implementation of MinMax")
@@ -1262,7 +1262,7 @@ func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32
 func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
 	case int(AVX2)<<16 | int(F32)<<0:
-		AbsMaxAVX2((*float32)(x), most, groups, length)
+		AbsMaxAVX2((*int32)(x), most, groups, length)
 		return
 	case int(AVX2)<<16 | int(F16)<<0:
 		AbsMaxF16AVX2((*uint16)(x), most, groups, length)
@@ -1271,7 +1271,7 @@ func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int,
 		AbsMaxBF16AVX2((*uint16)(x), most, groups, length)
 		return
 	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		AbsMaxAVX512((*float32)(x), most, groups, length)
+		AbsMaxAVX512((*int32)(x), most, groups, length)
 		return
 	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		AbsMaxF16AVX512((*uint16)(x), most, groups, length)
@@ -1288,7 +1288,7 @@ func AbsMax(isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int,
 func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32, groups int, length int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
 	case int(AVX2)<<16 | int(F32)<<0:
-		ReachAVX2((*float32)(x), low, high, groups, length)
+		ReachAVX2((*int32)(x), low, high, groups, length)
 		return
 	case int(AVX2)<<16 | int(F16)<<0:
 		ReachF16AVX2((*uint16)(x), low, high, groups, length)
@@ -1297,7 +1297,7 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 		ReachBF16AVX2((*uint16)(x), low, high, groups, length)
 		return
 	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		ReachAVX512((*float32)(x), low, high, groups, length)
+		ReachAVX512((*int32)(x), low, high, groups, length)
 		return
 	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
 		ReachF16AVX512((*uint16)(x), low, high, groups, length)
@@ -1309,29 +1309,57 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 	panic("asm: no such implementation of Reach")
 }
 
-// MinMaxColumns takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
-func MinMaxColumns(isa ISA, elemKind Elem, min *float32, max *float32, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+// MinMaxColumns takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
+// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
+func MinMaxColumns(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
 	case int(AVX2)<<16 | int(F32)<<0:
-		MinMaxColumnsAVX2(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+		MinMaxColumnsAVX2((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
 		return
 	case int(AVX2)<<16 | int(F16)<<0:
-		MinMaxColumnsF16AVX2(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		MinMaxColumnsF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
 	case int(AVX2)<<16 | int(BF16)<<0:
-		MinMaxColumnsBF16AVX2(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		MinMaxColumnsBF16AVX2((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
 	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-		MinMaxColumnsAVX512(min, max, (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
+		MinMaxColumnsAVX512((*float32)(min), (*float32)(max), (*float32)(x0), (*float32)(x1), (*float32)(x2), (*float32)(x3), (*float32)(x4), (*float32)(x5), n)
 		return
 	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		MinMaxColumnsF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		MinMaxColumnsF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
 	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		MinMaxColumnsBF16AVX512(min, max, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		MinMaxColumnsBF16AVX512((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 		return
 	}
 	panic("asm: no such implementation of MinMaxColumns")
+}
+
+// MergeMinMax sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// zeros are +0.
+func MergeMinMax(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		MergeMinMaxAVX2((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
+		return
+	case int(AVX2)<<16 | int(F16)<<0:
+		MergeMinMaxF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		MergeMinMaxBF16AVX2((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+		MergeMinMaxAVX512((*float32)(min), (*float32)(max), (*float32)(x), (*float32)(y), n)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		MergeMinMaxF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		MergeMinMaxBF16AVX512((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+		return
+	}
+	panic("asm: no such implementation of MergeMinMax")
 }
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
@@ -1424,19 +1452,6 @@ func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, ma
 		return
 	}
 	panic("asm: no such implementation of ParamsPowerOfTwo")
-}
-
-// MergeMinMax sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
-func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		MergeMinMaxAVX2(min, max, x, y, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		MergeMinMaxAVX512(min, max, x, y, n)
-		return
-	}
-	panic("asm: no such implementation of MergeMinMax")
 }
 
 // Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].

@@ -124,7 +124,7 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
-func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min *float32, max *float32, groups int, length int) {
+func MinMax(isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	panic("asm: no such implementation of MinMax")
 }
 
@@ -139,9 +139,17 @@ func Reach(isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high *float32
 	panic("asm: no such implementation of Reach")
 }
 
-// MinMaxColumns takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
-func MinMaxColumns(isa ISA, elemKind Elem, min *float32, max *float32, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
+// MinMaxColumns takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
+// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
+func MinMaxColumns(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, least *uint16, x0 unsafe.Pointer, x1 unsafe.Pointer, x2 unsafe.Pointer, x3 unsafe.Pointer, x4 unsafe.Pointer, x5 unsafe.Pointer, n int) {
 	panic("asm: no such implementation of MinMaxColumns")
+}
+
+// MergeMinMax sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// zeros are +0.
+func MergeMinMax(isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe.Pointer, x unsafe.Pointer, y unsafe.Pointer, n int) {
+	panic("asm: no such implementation of MergeMinMax")
 }
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
@@ -166,11 +174,6 @@ func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, ze
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {
 	panic("asm: no such implementation of ParamsPowerOfTwo")
-}
-
-// MergeMinMax sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
-func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n int) {
-	panic("asm: no such implementation of MergeMinMax")
 }
 
 // Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].

@@ -16,7 +16,7 @@ func MinMaxAVX2(x *float32, min *float32, max *float32, groups int, length int)
 // parameters and results are one per group.
 //
 //go:noescape
-func AbsMaxAVX2(x *float32, most *float32, groups int, length int)
+func AbsMaxAVX2(x *int32, most *float32, groups int, length int)
 
 // ReachAVX2 sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
 // low is NaN if one is among it, high may be.
@@ -24,20 +24,29 @@ func AbsMaxAVX2(x *float32, most *float32, groups int, length int)
 // parameters and results are one per group.
 //
 //go:noescape
-func ReachAVX2(x *float32, low *float32, high *float32, groups int, length int)
+func ReachAVX2(x *int32, low *float32, high *float32, groups int, length int)
 
-// MinMaxColumnsAVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// MinMaxColumnsAVX2 takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
+// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func MinMaxColumnsAVX2(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
+
+// MergeMinMaxAVX2 sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
 
 // MinMaxF16AVX2 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func MinMaxF16AVX2(x *uint16, min *float32, max *float32, groups int, length int)
+func MinMaxF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
 
 // AbsMaxF16AVX2 sets most of each group to the largest |x|, NaN if one is among it.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -54,18 +63,27 @@ func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
 //go:noescape
 func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
 
-// MinMaxColumnsF16AVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// MinMaxColumnsF16AVX2 takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
+// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func MinMaxColumnsF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+func MinMaxColumnsF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
+// MergeMinMaxF16AVX2 sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// zeros are +0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func MergeMinMaxF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
 
 // MinMaxBF16AVX2 sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func MinMaxBF16AVX2(x *uint16, min *float32, max *float32, groups int, length int)
+func MinMaxBF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
 
 // AbsMaxBF16AVX2 sets most of each group to the largest |x|, NaN if one is among it.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -82,14 +100,17 @@ func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
 //go:noescape
 func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
 
-// MinMaxColumnsBF16AVX2 takes six rows into min and max of each column, NaN in both if one is among it; zeros are +0.
+// MinMaxColumnsBF16AVX2 takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
+// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func MinMaxColumnsBF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+func MinMaxColumnsBF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
-// MergeMinMaxAVX2 sets min = minimum(min, x) and max = maximum(max, y), NaN if one of the two is.
+// MergeMinMaxBF16AVX2 sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// zeros are +0.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
+func MergeMinMaxBF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)

@@ -20,16 +20,18 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+8
 	JEQ          tree
+	CMPQ         R9, $+16
+	JEQ          treepair
+	CMPQ         R9, $+4
+	JEQ          treehalf
 	TESTQ        $0x0000001f, R9
 	JEQ          tree4
-	CMPQ         R9, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R9
-	JEQ          tree2
 	CMPQ         R9, $+256
-	JGE          tree2
+	JGE          tree4
 	CMPQ         R9, $+8
 	JGE          tree1
+	CMPQ         R9, $+4
+	JGE          treehalves
 
 groups:
 	VMOVAPS Y15, Y13
@@ -282,6 +284,176 @@ treeloop:
 	JGE        treeloop
 
 treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VXORPS     Y0, Y0, Y0
+	VMOVUPS    (DI), Y1
+	VMOVUPS    32(DI), Y2
+	VMINPS     Y2, Y1, Y3
+	VMAXPS     Y2, Y1, Y4
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    64(DI), Y1
+	VMOVUPS    96(DI), Y2
+	VMINPS     Y2, Y1, Y5
+	VMAXPS     Y2, Y1, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VBLENDPS   $0xcc, Y5, Y3, Y1
+	VSHUFPS    $0x4e, Y5, Y3, Y3
+	VMINPS     Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y2
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VMAXPS     Y4, Y2, Y2
+	VMOVUPS    128(DI), Y3
+	VMOVUPS    160(DI), Y4
+	VMINPS     Y4, Y3, Y5
+	VMAXPS     Y4, Y3, Y6
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VMOVUPS    192(DI), Y3
+	VMOVUPS    224(DI), Y4
+	VMINPS     Y4, Y3, Y7
+	VMAXPS     Y4, Y3, Y8
+	VCMPPS     $0x03, Y4, Y3, Y3
+	VORPS      Y0, Y3, Y0
+	VBLENDPS   $0xcc, Y7, Y5, Y3
+	VSHUFPS    $0x4e, Y7, Y5, Y5
+	VMINPS     Y5, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y4
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VMINPS     Y1, Y4, Y4
+	VBLENDPS   $0xcc, Y8, Y6, Y1
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VMAXPS     Y6, Y1, Y1
+	VSHUFPS    $0x88, Y1, Y2, Y3
+	VSHUFPS    $0xdd, Y1, Y2, Y2
+	VMAXPS     Y2, Y3, Y3
+	VMOVUPS    256(DI), Y1
+	VMOVUPS    288(DI), Y2
+	VMINPS     Y2, Y1, Y5
+	VMAXPS     Y2, Y1, Y6
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VMOVUPS    320(DI), Y1
+	VMOVUPS    352(DI), Y2
+	VMINPS     Y2, Y1, Y7
+	VMAXPS     Y2, Y1, Y8
+	VCMPPS     $0x03, Y2, Y1, Y1
+	VORPS      Y0, Y1, Y0
+	VBLENDPS   $0xcc, Y7, Y5, Y1
+	VSHUFPS    $0x4e, Y7, Y5, Y5
+	VMINPS     Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y8, Y6, Y2
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VMAXPS     Y6, Y2, Y2
+	VMOVUPS    384(DI), Y5
+	VMOVUPS    416(DI), Y6
+	VMINPS     Y6, Y5, Y7
+	VMAXPS     Y6, Y5, Y8
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VMOVUPS    448(DI), Y5
+	VMOVUPS    480(DI), Y6
+	VMINPS     Y6, Y5, Y9
+	VMAXPS     Y6, Y5, Y10
+	VCMPPS     $0x03, Y6, Y5, Y5
+	VORPS      Y0, Y5, Y0
+	VBLENDPS   $0xcc, Y9, Y7, Y5
+	VSHUFPS    $0x4e, Y9, Y7, Y7
+	VMINPS     Y7, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y1, Y6
+	VSHUFPS    $0xdd, Y5, Y1, Y1
+	VMINPS     Y1, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y1
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VMINPS     Y4, Y1, Y1
+	VBLENDPS   $0xcc, Y10, Y8, Y4
+	VSHUFPS    $0x4e, Y10, Y8, Y8
+	VMAXPS     Y8, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y5
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VMAXPS     Y2, Y5, Y5
+	VBLENDPS   $0xf0, Y5, Y3, Y2
+	VPERM2F128 $0x21, Y5, Y3, Y3
+	VMAXPS     Y3, Y2, Y2
+	VMOVMSKPS  Y0, AX
+	TESTL      AX, AX
+	JNE        groups
+	VXORPS     Y0, Y0, Y0
+	VADDPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VADDPS     Y0, Y2, Y2
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VXORPS      Y0, Y0, Y0
+	VMOVUPS     (DI), X1
+	VINSERTF128 $0x01, 64(DI), Y1, Y1
+	VMOVUPS     16(DI), X2
+	VINSERTF128 $0x01, 80(DI), Y2, Y2
+	VCMPPS      $0x03, Y2, Y1, Y3
+	VORPS       Y0, Y3, Y0
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VMINPS      Y1, Y3, Y2
+	VMAXPS      Y1, Y3, Y3
+	VMOVUPS     32(DI), X1
+	VINSERTF128 $0x01, 96(DI), Y1, Y1
+	VMOVUPS     48(DI), X4
+	VINSERTF128 $0x01, 112(DI), Y4, Y4
+	VCMPPS      $0x03, Y4, Y1, Y5
+	VORPS       Y0, Y5, Y0
+	VBLENDPS    $0xcc, Y4, Y1, Y5
+	VSHUFPS     $0x4e, Y4, Y1, Y1
+	VMINPS      Y1, Y5, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y6
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VMINPS      Y2, Y6, Y6
+	VMAXPS      Y1, Y5, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y1
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMAXPS      Y3, Y1, Y1
+	VMOVMSKPS   Y0, AX
+	TESTL       AX, AX
+	JNE         groups
+	VXORPS      Y0, Y0, Y0
+	VADDPS      Y0, Y6, Y6
+	VMOVUPS     Y6, (SI)
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (DX)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalfloop
+
+treehalfend:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -704,295 +876,6 @@ tree4end:
 	VZEROUPPER
 	RET
 
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*4), R11
-	SUBQ $+64, R11
-
-tree2loop:
-	VXORPS  Y0, Y0, Y0
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
-	VMINPS  Y2, Y1, Y3
-	VMAXPS  Y2, Y1, Y4
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
-	JGE     tree2done0
-
-tree2turn0:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y2
-	VMINPS  Y2, Y1, Y5
-	VMAXPS  Y2, Y1, Y6
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	VMINPS  Y5, Y3, Y3
-	VMAXPS  Y6, Y4, Y4
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn0
-
-tree2done0:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
-	VMINPS  Y2, Y1, Y5
-	VMAXPS  Y2, Y1, Y6
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
-	JGE     tree2done1
-
-tree2turn1:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y2
-	VMINPS  Y2, Y1, Y7
-	VMAXPS  Y2, Y1, Y8
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	VMINPS  Y7, Y5, Y5
-	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn1
-
-tree2done1:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y5, Y3, Y1
-	VSHUFPS  $0x4e, Y5, Y3, Y3
-	VMINPS   Y3, Y1, Y1
-	VBLENDPS $0xcc, Y6, Y4, Y2
-	VSHUFPS  $0x4e, Y6, Y4, Y4
-	VMAXPS   Y4, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y3
-	VMOVUPS  32(BX), Y4
-	VMINPS   Y4, Y3, Y5
-	VMAXPS   Y4, Y3, Y6
-	VCMPPS   $0x03, Y4, Y3, Y3
-	VORPS    Y0, Y3, Y0
-	CMPQ     R10, BX
-	JGE      tree2done2
-
-tree2turn2:
-	VMOVUPS (R10), Y3
-	VMOVUPS 32(R10), Y4
-	VMINPS  Y4, Y3, Y7
-	VMAXPS  Y4, Y3, Y8
-	VCMPPS  $0x03, Y4, Y3, Y3
-	VORPS   Y0, Y3, Y0
-	VMINPS  Y7, Y5, Y5
-	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn2
-
-tree2done2:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y3
-	VMOVUPS 32(BX), Y4
-	VMINPS  Y4, Y3, Y7
-	VMAXPS  Y4, Y3, Y8
-	VCMPPS  $0x03, Y4, Y3, Y3
-	VORPS   Y0, Y3, Y0
-	CMPQ    R10, BX
-	JGE     tree2done3
-
-tree2turn3:
-	VMOVUPS (R10), Y3
-	VMOVUPS 32(R10), Y4
-	VMINPS  Y4, Y3, Y9
-	VMAXPS  Y4, Y3, Y10
-	VCMPPS  $0x03, Y4, Y3, Y3
-	VORPS   Y0, Y3, Y0
-	VMINPS  Y9, Y7, Y7
-	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn3
-
-tree2done3:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y7, Y5, Y3
-	VSHUFPS  $0x4e, Y7, Y5, Y5
-	VMINPS   Y5, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y1, Y4
-	VSHUFPS  $0xdd, Y3, Y1, Y1
-	VMINPS   Y1, Y4, Y4
-	VBLENDPS $0xcc, Y8, Y6, Y1
-	VSHUFPS  $0x4e, Y8, Y6, Y6
-	VMAXPS   Y6, Y1, Y1
-	VSHUFPS  $0x88, Y1, Y2, Y3
-	VSHUFPS  $0xdd, Y1, Y2, Y2
-	VMAXPS   Y2, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
-	VMINPS   Y2, Y1, Y5
-	VMAXPS   Y2, Y1, Y6
-	VCMPPS   $0x03, Y2, Y1, Y1
-	VORPS    Y0, Y1, Y0
-	CMPQ     R10, BX
-	JGE      tree2done4
-
-tree2turn4:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y2
-	VMINPS  Y2, Y1, Y7
-	VMAXPS  Y2, Y1, Y8
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	VMINPS  Y7, Y5, Y5
-	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn4
-
-tree2done4:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
-	VMINPS  Y2, Y1, Y7
-	VMAXPS  Y2, Y1, Y8
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	CMPQ    R10, BX
-	JGE     tree2done5
-
-tree2turn5:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y2
-	VMINPS  Y2, Y1, Y9
-	VMAXPS  Y2, Y1, Y10
-	VCMPPS  $0x03, Y2, Y1, Y1
-	VORPS   Y0, Y1, Y0
-	VMINPS  Y9, Y7, Y7
-	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn5
-
-tree2done5:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y7, Y5, Y1
-	VSHUFPS  $0x4e, Y7, Y5, Y5
-	VMINPS   Y5, Y1, Y1
-	VBLENDPS $0xcc, Y8, Y6, Y2
-	VSHUFPS  $0x4e, Y8, Y6, Y6
-	VMAXPS   Y6, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y5
-	VMOVUPS  32(BX), Y6
-	VMINPS   Y6, Y5, Y7
-	VMAXPS   Y6, Y5, Y8
-	VCMPPS   $0x03, Y6, Y5, Y5
-	VORPS    Y0, Y5, Y0
-	CMPQ     R10, BX
-	JGE      tree2done6
-
-tree2turn6:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y6
-	VMINPS  Y6, Y5, Y9
-	VMAXPS  Y6, Y5, Y10
-	VCMPPS  $0x03, Y6, Y5, Y5
-	VORPS   Y0, Y5, Y0
-	VMINPS  Y9, Y7, Y7
-	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn6
-
-tree2done6:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y5
-	VMOVUPS 32(BX), Y6
-	VMINPS  Y6, Y5, Y9
-	VMAXPS  Y6, Y5, Y10
-	VCMPPS  $0x03, Y6, Y5, Y5
-	VORPS   Y0, Y5, Y0
-	CMPQ    R10, BX
-	JGE     tree2done7
-
-tree2turn7:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y6
-	VMINPS  Y6, Y5, Y11
-	VMAXPS  Y6, Y5, Y12
-	VCMPPS  $0x03, Y6, Y5, Y5
-	VORPS   Y0, Y5, Y0
-	VMINPS  Y11, Y9, Y9
-	VMAXPS  Y12, Y10, Y10
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y9, Y7, Y5
-	VSHUFPS    $0x4e, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y1, Y6
-	VSHUFPS    $0xdd, Y5, Y1, Y1
-	VMINPS     Y1, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y1
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VMINPS     Y4, Y1, Y1
-	VBLENDPS   $0xcc, Y10, Y8, Y4
-	VSHUFPS    $0x4e, Y10, Y8, Y8
-	VMAXPS     Y8, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y5
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMAXPS     Y2, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y2
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMAXPS     Y3, Y2, Y2
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
 tree1:
 	CMPQ R8, $+8
 	JLT  tree1end
@@ -1250,7 +1133,120 @@ tree1end:
 	VZEROUPPER
 	RET
 
-// func AbsMaxAVX2(x *float32, most *float32, groups int, length int)
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*4), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	VXORPS      Y0, Y0, Y0
+	MOVQ        DI, R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*4), R10
+	VCMPPS      $0x03, Y2, Y1, Y3
+	VORPS       Y0, Y3, Y0
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VMINPS      Y1, Y3, Y2
+	VMAXPS      Y1, Y3, Y3
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X4
+	VINSERTF128 $0x01, (BX), Y4, Y4
+	LEAQ        (R10)(R9*4), R10
+	VCMPPS      $0x03, Y4, Y1, Y5
+	VORPS       Y0, Y5, Y0
+	VBLENDPS    $0xcc, Y4, Y1, Y5
+	VSHUFPS     $0x4e, Y4, Y1, Y1
+	VMINPS      Y1, Y5, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y6
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VMINPS      Y2, Y6, Y6
+	VMAXPS      Y1, Y5, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y1
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMAXPS      Y3, Y1, Y1
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X3
+	VINSERTF128 $0x01, (BX), Y3, Y3
+	LEAQ        (R10)(R9*4), R10
+	VCMPPS      $0x03, Y3, Y2, Y4
+	VORPS       Y0, Y4, Y0
+	VBLENDPS    $0xcc, Y3, Y2, Y4
+	VSHUFPS     $0x4e, Y3, Y2, Y2
+	VMINPS      Y2, Y4, Y3
+	VMAXPS      Y2, Y4, Y4
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X5
+	VINSERTF128 $0x01, (BX), Y5, Y5
+	LEAQ        (R10)(R9*4), R10
+	VCMPPS      $0x03, Y5, Y2, Y7
+	VORPS       Y0, Y7, Y0
+	VBLENDPS    $0xcc, Y5, Y2, Y7
+	VSHUFPS     $0x4e, Y5, Y2, Y2
+	VMINPS      Y2, Y7, Y5
+	VSHUFPS     $0x88, Y5, Y3, Y8
+	VSHUFPS     $0xdd, Y5, Y3, Y3
+	VMINPS      Y3, Y8, Y8
+	VBLENDPS    $0xf0, Y8, Y6, Y3
+	VPERM2F128  $0x21, Y8, Y6, Y6
+	VMINPS      Y6, Y3, Y3
+	VMAXPS      Y2, Y7, Y7
+	VSHUFPS     $0x88, Y7, Y4, Y2
+	VSHUFPS     $0xdd, Y7, Y4, Y4
+	VMAXPS      Y4, Y2, Y2
+	VBLENDPS    $0xf0, Y2, Y1, Y4
+	VPERM2F128  $0x21, Y2, Y1, Y1
+	VMAXPS      Y1, Y4, Y4
+	VMOVMSKPS   Y0, AX
+	TESTL       AX, AX
+	JNE         groups
+	VXORPS      Y0, Y0, Y0
+	VADDPS      Y0, Y3, Y3
+	VMOVUPS     Y3, (SI)
+	VADDPS      Y0, Y4, Y4
+	VMOVUPS     Y4, (DX)
+	MOVQ        R10, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func AbsMaxAVX2(x *int32, most *float32, groups int, length int)
 // Requires: AVX, AVX2
 TEXT ·AbsMaxAVX2(SB), NOSPLIT, $128-32
 	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
@@ -1265,16 +1261,18 @@ TEXT ·AbsMaxAVX2(SB), NOSPLIT, $128-32
 	MOVQ         length+24(FP), R8
 	CMPQ         R8, $+8
 	JEQ          tree
+	CMPQ         R8, $+16
+	JEQ          treepair
+	CMPQ         R8, $+4
+	JEQ          treehalf
 	TESTQ        $0x0000001f, R8
 	JEQ          tree4
-	CMPQ         R8, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R8
-	JEQ          tree2
 	CMPQ         R8, $+256
-	JGE          tree2
+	JGE          tree4
 	CMPQ         R8, $+8
 	JGE          tree1
+	CMPQ         R8, $+4
+	JGE          treehalves
 
 groups:
 	VMOVAPS Y14, Y13
@@ -1288,16 +1286,16 @@ groups:
 grouploop:
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y13, Y13
+	VPMAXUD Y0, Y13, Y13
 	VMOVUPS 32(DI), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y12, Y12
+	VPMAXUD Y0, Y12, Y12
 	VMOVUPS 64(DI), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y11, Y11
+	VPMAXUD Y0, Y11, Y11
 	VMOVUPS 96(DI), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y10, Y10
+	VPMAXUD Y0, Y10, Y10
 	ADDQ    $+128, DI
 	SUBQ    $+32, DX
 	CMPQ    DX, $+32
@@ -1395,28 +1393,28 @@ piece4:
 piece5:
 	VMOVUPS (SP), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y13, Y13
+	VPMAXUD Y0, Y13, Y13
 	VMOVUPS 32(SP), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y12, Y12
+	VPMAXUD Y0, Y12, Y12
 	VMOVUPS 64(SP), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y11, Y11
+	VPMAXUD Y0, Y11, Y11
 	VMOVUPS 96(SP), Y0
 	VPAND   Y15, Y0, Y0
-	VPMAXSD Y0, Y10, Y10
+	VPMAXUD Y0, Y10, Y10
 	LEAQ    (DI)(DX*4), DI
 
 groupend:
-	VPMAXSD      Y11, Y13, Y0
-	VPMAXSD      Y10, Y12, Y1
-	VPMAXSD      Y1, Y0, Y0
+	VPMAXUD      Y11, Y13, Y0
+	VPMAXUD      Y10, Y12, Y1
+	VPMAXUD      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXSD      X1, X0, X1
+	VPMAXUD      X1, X0, X1
 	VPERMILPS    $0x4e, X1, X0
-	VPMAXSD      X0, X1, X0
+	VPMAXUD      X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
-	VPMAXSD      X1, X0, X1
+	VPMAXUD      X1, X0, X1
 	VMOVSS       X1, (SI)
 	ADDQ         $+4, SI
 	SUBQ         $+1, BX
@@ -1436,37 +1434,37 @@ treeloop:
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y2
 	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
+	VPMAXUD    Y0, Y2, Y2
 	VMOVUPS    64(DI), Y0
 	VPAND      Y15, Y0, Y0
 	VMOVUPS    96(DI), Y1
 	VPAND      Y15, Y1, Y1
 	VBLENDPS   $0xcc, Y1, Y0, Y3
 	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y3, Y3
+	VPMAXUD    Y0, Y3, Y3
 	VSHUFPS    $0x88, Y3, Y2, Y0
 	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXSD    Y2, Y0, Y0
+	VPMAXUD    Y2, Y0, Y0
 	VMOVUPS    128(DI), Y1
 	VPAND      Y15, Y1, Y1
 	VMOVUPS    160(DI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y3
 	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y3, Y3
+	VPMAXUD    Y1, Y3, Y3
 	VMOVUPS    192(DI), Y1
 	VPAND      Y15, Y1, Y1
 	VMOVUPS    224(DI), Y2
 	VPAND      Y15, Y2, Y2
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
+	VPMAXUD    Y1, Y4, Y4
 	VSHUFPS    $0x88, Y4, Y3, Y1
 	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
+	VPMAXUD    Y0, Y2, Y2
 	VMOVUPS    Y2, (SI)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
@@ -1475,6 +1473,124 @@ treeloop:
 	JGE        treeloop
 
 treeend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ BX, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    96(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    160(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUD    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    224(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUD    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    288(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    352(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUD    Y3, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUD    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    416(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUD    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    480(DI), Y4
+	VPAND      Y15, Y4, Y4
+	VPMAXUD    Y4, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUD    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ BX, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     48(DI), X1
+	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUD     Y2, Y0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalfloop
+
+treehalfend:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -1495,13 +1611,13 @@ tree4loop:
 	VPAND   Y15, Y0, Y0
 	VMOVUPS 32(DX), Y1
 	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y1, Y0, Y0
 	VMOVUPS 64(DX), Y1
 	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y1, Y0, Y0
 	VMOVUPS 96(DX), Y1
 	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y1, Y0, Y0
 	CMPQ    R9, DX
 	JGE     tree4done0
 
@@ -1510,14 +1626,14 @@ tree4turn0:
 	VPAND   Y15, Y1, Y1
 	VMOVUPS 32(R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	VMOVUPS 64(R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	VMOVUPS 96(R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y2, Y1, Y1
+	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn0
@@ -1531,13 +1647,13 @@ tree4done0:
 	VPAND   Y15, Y1, Y1
 	VMOVUPS 32(DX), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	VMOVUPS 64(DX), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	VMOVUPS 96(DX), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	CMPQ    R9, DX
 	JGE     tree4done1
 
@@ -1546,14 +1662,14 @@ tree4turn1:
 	VPAND   Y15, Y2, Y2
 	VMOVUPS 32(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 64(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 96(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y3, Y2, Y2
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn1
@@ -1563,20 +1679,20 @@ tree4done1:
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y2, Y2
+	VPMAXUD  Y0, Y2, Y2
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y0
 	VPAND    Y15, Y0, Y0
 	VMOVUPS  32(DX), Y1
 	VPAND    Y15, Y1, Y1
-	VPMAXSD  Y1, Y0, Y0
+	VPMAXUD  Y1, Y0, Y0
 	VMOVUPS  64(DX), Y1
 	VPAND    Y15, Y1, Y1
-	VPMAXSD  Y1, Y0, Y0
+	VPMAXUD  Y1, Y0, Y0
 	VMOVUPS  96(DX), Y1
 	VPAND    Y15, Y1, Y1
-	VPMAXSD  Y1, Y0, Y0
+	VPMAXUD  Y1, Y0, Y0
 	CMPQ     R9, DX
 	JGE      tree4done2
 
@@ -1585,14 +1701,14 @@ tree4turn2:
 	VPAND   Y15, Y1, Y1
 	VMOVUPS 32(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	VMOVUPS 64(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	VMOVUPS 96(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y3, Y1, Y1
+	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn2
@@ -1606,13 +1722,13 @@ tree4done2:
 	VPAND   Y15, Y1, Y1
 	VMOVUPS 32(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	VMOVUPS 64(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	VMOVUPS 96(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	CMPQ    R9, DX
 	JGE     tree4done3
 
@@ -1621,14 +1737,14 @@ tree4turn3:
 	VPAND   Y15, Y3, Y3
 	VMOVUPS 32(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
+	VPMAXUD Y4, Y3, Y3
 	VMOVUPS 64(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
+	VPMAXUD Y4, Y3, Y3
 	VMOVUPS 96(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y4, Y3, Y3
+	VPMAXUD Y3, Y1, Y1
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn3
@@ -1638,23 +1754,23 @@ tree4done3:
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y3, Y3
+	VPMAXUD  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXSD  Y2, Y0, Y0
+	VPMAXUD  Y2, Y0, Y0
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVUPS  32(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	VMOVUPS  64(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	VMOVUPS  96(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	CMPQ     R9, DX
 	JGE      tree4done4
 
@@ -1663,14 +1779,14 @@ tree4turn4:
 	VPAND   Y15, Y2, Y2
 	VMOVUPS 32(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 64(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 96(R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y3, Y2, Y2
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn4
@@ -1684,13 +1800,13 @@ tree4done4:
 	VPAND   Y15, Y2, Y2
 	VMOVUPS 32(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 64(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	VMOVUPS 96(DX), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	CMPQ    R9, DX
 	JGE     tree4done5
 
@@ -1699,14 +1815,14 @@ tree4turn5:
 	VPAND   Y15, Y3, Y3
 	VMOVUPS 32(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
+	VPMAXUD Y4, Y3, Y3
 	VMOVUPS 64(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
+	VPMAXUD Y4, Y3, Y3
 	VMOVUPS 96(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y4, Y3, Y3
+	VPMAXUD Y3, Y2, Y2
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn5
@@ -1716,20 +1832,20 @@ tree4done5:
 	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXSD  Y1, Y3, Y3
+	VPMAXUD  Y1, Y3, Y3
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y1
 	VPAND    Y15, Y1, Y1
 	VMOVUPS  32(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	VMOVUPS  64(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	VMOVUPS  96(DX), Y2
 	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
+	VPMAXUD  Y2, Y1, Y1
 	CMPQ     R9, DX
 	JGE      tree4done6
 
@@ -1738,14 +1854,14 @@ tree4turn6:
 	VPAND   Y15, Y2, Y2
 	VMOVUPS 32(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	VMOVUPS 64(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	VMOVUPS 96(R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y4, Y2, Y2
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn6
@@ -1759,13 +1875,13 @@ tree4done6:
 	VPAND   Y15, Y2, Y2
 	VMOVUPS 32(DX), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	VMOVUPS 64(DX), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	VMOVUPS 96(DX), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	CMPQ    R9, DX
 	JGE     tree4done7
 
@@ -1774,14 +1890,14 @@ tree4turn7:
 	VPAND   Y15, Y4, Y4
 	VMOVUPS 32(R9), Y5
 	VPAND   Y15, Y5, Y5
-	VPMAXSD Y5, Y4, Y4
+	VPMAXUD Y5, Y4, Y4
 	VMOVUPS 64(R9), Y5
 	VPAND   Y15, Y5, Y5
-	VPMAXSD Y5, Y4, Y4
+	VPMAXUD Y5, Y4, Y4
 	VMOVUPS 96(R9), Y5
 	VPAND   Y15, Y5, Y5
-	VPMAXSD Y5, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y5, Y4, Y4
+	VPMAXUD Y4, Y2, Y2
 	ADDQ    $+128, R9
 	CMPQ    R9, DX
 	JLT     tree4turn7
@@ -1791,13 +1907,13 @@ tree4done7:
 	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
+	VPMAXUD    Y1, Y4, Y4
 	VSHUFPS    $0x88, Y4, Y3, Y1
 	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
+	VPMAXUD    Y0, Y2, Y2
 	VMOVUPS    Y2, (SI)
 	MOVQ       R9, DI
 	ADDQ       $+32, SI
@@ -1806,241 +1922,6 @@ tree4done7:
 	JGE        tree4loop
 
 tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ BX, $+8
-	JLT  tree2end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*4), R10
-	SUBQ $+64, R10
-
-tree2loop:
-	MOVQ    DI, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y0
-	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DX), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
-	CMPQ    R9, DX
-	JGE     tree2done0
-
-tree2turn0:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn0
-
-tree2done0:
-	MOVQ    DX, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	CMPQ    R9, DX
-	JGE     tree2done1
-
-tree2turn1:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn1
-
-tree2done1:
-	MOVQ     DX, R9
-	ADDQ     $+64, R9
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y2, Y2
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y0
-	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DX), Y1
-	VPAND    Y15, Y1, Y1
-	VPMAXSD  Y1, Y0, Y0
-	CMPQ     R9, DX
-	JGE      tree2done2
-
-tree2turn2:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn2
-
-tree2done2:
-	MOVQ    DX, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DX), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
-	CMPQ    R9, DX
-	JGE     tree2done3
-
-tree2turn3:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn3
-
-tree2done3:
-	MOVQ     DX, R9
-	ADDQ     $+64, R9
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y2, Y0
-	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXSD  Y2, Y0, Y0
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R9, DX
-	JGE      tree2done4
-
-tree2turn4:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn4
-
-tree2done4:
-	MOVQ    DX, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	CMPQ    R9, DX
-	JGE     tree2done5
-
-tree2turn5:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn5
-
-tree2done5:
-	MOVQ     DX, R9
-	ADDQ     $+64, R9
-	VBLENDPS $0xcc, Y2, Y1, Y3
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R9, DX
-	ADDQ     R10, DX
-	VMOVUPS  (DX), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DX), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R9, DX
-	JGE      tree2done6
-
-tree2turn6:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn6
-
-tree2done6:
-	MOVQ    DX, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DX
-	ADDQ    R10, DX
-	VMOVUPS (DX), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DX), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
-	CMPQ    R9, DX
-	JGE     tree2done7
-
-tree2turn7:
-	VMOVUPS (R9), Y4
-	VPAND   Y15, Y4, Y4
-	VMOVUPS 32(R9), Y5
-	VPAND   Y15, Y5, Y5
-	VPMAXSD Y5, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
-	ADDQ    $+64, R9
-	CMPQ    R9, DX
-	JLT     tree2turn7
-
-tree2done7:
-	MOVQ       DX, R9
-	ADDQ       $+64, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree2loop
-
-tree2end:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -2066,7 +1947,7 @@ tree1loop:
 tree1turn0:
 	VMOVUPS (R9), Y1
 	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn0
@@ -2085,7 +1966,7 @@ tree1done0:
 tree1turn1:
 	VMOVUPS (R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn1
@@ -2095,7 +1976,7 @@ tree1done1:
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y2, Y2
+	VPMAXUD  Y0, Y2, Y2
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y0
@@ -2107,7 +1988,7 @@ tree1done1:
 tree1turn2:
 	VMOVUPS (R9), Y1
 	VPAND   Y15, Y1, Y1
-	VPMAXSD Y1, Y0, Y0
+	VPMAXUD Y1, Y0, Y0
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn2
@@ -2126,7 +2007,7 @@ tree1done2:
 tree1turn3:
 	VMOVUPS (R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn3
@@ -2136,10 +2017,10 @@ tree1done3:
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y3, Y3
+	VPMAXUD  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXSD  Y2, Y0, Y0
+	VPMAXUD  Y2, Y0, Y0
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y1
@@ -2151,7 +2032,7 @@ tree1done3:
 tree1turn4:
 	VMOVUPS (R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn4
@@ -2170,7 +2051,7 @@ tree1done4:
 tree1turn5:
 	VMOVUPS (R9), Y3
 	VPAND   Y15, Y3, Y3
-	VPMAXSD Y3, Y2, Y2
+	VPMAXUD Y3, Y2, Y2
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn5
@@ -2180,7 +2061,7 @@ tree1done5:
 	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXSD  Y1, Y3, Y3
+	VPMAXUD  Y1, Y3, Y3
 	MOVQ     R9, DX
 	ADDQ     R10, DX
 	VMOVUPS  (DX), Y1
@@ -2192,7 +2073,7 @@ tree1done5:
 tree1turn6:
 	VMOVUPS (R9), Y2
 	VPAND   Y15, Y2, Y2
-	VPMAXSD Y2, Y1, Y1
+	VPMAXUD Y2, Y1, Y1
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn6
@@ -2211,7 +2092,7 @@ tree1done6:
 tree1turn7:
 	VMOVUPS (R9), Y4
 	VPAND   Y15, Y4, Y4
-	VPMAXSD Y4, Y2, Y2
+	VPMAXUD Y4, Y2, Y2
 	ADDQ    $+32, R9
 	CMPQ    R9, DX
 	JLT     tree1turn7
@@ -2221,13 +2102,13 @@ tree1done7:
 	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
+	VPMAXUD    Y1, Y4, Y4
 	VSHUFPS    $0x88, Y4, Y3, Y1
 	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
+	VPMAXUD    Y0, Y2, Y2
 	VMOVUPS    Y2, (SI)
 	MOVQ       R9, DI
 	ADDQ       $+32, SI
@@ -2241,59 +2122,153 @@ tree1end:
 	VZEROUPPER
 	RET
 
-// func ReachAVX2(x *float32, low *float32, high *float32, groups int, length int)
+treehalves:
+	CMPQ BX, $+8
+	JLT  treehalvesend
+	SUBQ R10, R10
+	LEAQ (R10)(R8*4), R10
+	SUBQ $+16, R10
+
+treehalvesloop:
+	MOVQ        DI, R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*4), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*4), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y2, Y2
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*4), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*4), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUD     Y2, Y0, Y0
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*4), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*4), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUD     Y1, Y3, Y3
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*4), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*4), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y4
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUD     Y1, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y3, Y1
+	VSHUFPS     $0xdd, Y4, Y3, Y3
+	VPMAXUD     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y2
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXUD     Y0, Y2, Y2
+	VMOVUPS     Y2, (SI)
+	MOVQ        R9, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func ReachAVX2(x *int32, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2
 TEXT ·ReachAVX2(SB), NOSPLIT, $128-40
 	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x0, Y14 0x0
+	// per call: Y15 0x0, Y14 0x0, Y13 0x80000000
 	// per group: nothing
-	// vector registers in use at once: 14
-	MOVQ   x+0(FP), DI
-	MOVQ   low+8(FP), SI
-	MOVQ   high+16(FP), DX
-	VXORPS Y15, Y15, Y15
-	VXORPS Y14, Y14, Y14
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
-	CMPQ   R9, $+8
-	JEQ    tree
-	TESTQ  $0x0000001f, R9
-	JEQ    tree4
-	CMPQ   R9, $+512
-	JGE    tree4
-	TESTQ  $0x0000000f, R9
-	JEQ    tree2
-	CMPQ   R9, $+256
-	JGE    tree2
-	CMPQ   R9, $+8
-	JGE    tree1
+	// vector registers in use at once: 15
+	MOVQ         x+0(FP), DI
+	MOVQ         low+8(FP), SI
+	MOVQ         high+16(FP), DX
+	VXORPS       Y15, Y15, Y15
+	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+8
+	JEQ          tree
+	CMPQ         R9, $+16
+	JEQ          treepair
+	CMPQ         R9, $+4
+	JEQ          treehalf
+	TESTQ        $0x0000001f, R9
+	JEQ          tree4
+	CMPQ         R9, $+256
+	JGE          tree4
+	CMPQ         R9, $+8
+	JGE          tree1
+	CMPQ         R9, $+4
+	JGE          treehalves
 
 groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	VMOVAPS Y14, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
+	VMOVAPS Y15, Y12
+	VMOVAPS Y15, Y11
+	VMOVAPS Y15, Y10
+	VMOVAPS Y15, Y9
+	VMOVAPS Y13, Y8
+	VMOVAPS Y13, Y7
+	VMOVAPS Y13, Y6
+	VMOVAPS Y13, Y5
 	MOVQ    R9, BX
 	CMPQ    BX, $+32
 	JLT     grouptail
 
 grouploop:
 	VMOVUPS (DI), Y0
-	VPMAXUD Y0, Y13, Y13
-	VPMAXSD Y0, Y9, Y9
-	VMOVUPS 32(DI), Y0
 	VPMAXUD Y0, Y12, Y12
 	VPMAXSD Y0, Y8, Y8
-	VMOVUPS 64(DI), Y0
+	VMOVUPS 32(DI), Y0
 	VPMAXUD Y0, Y11, Y11
 	VPMAXSD Y0, Y7, Y7
-	VMOVUPS 96(DI), Y0
+	VMOVUPS 64(DI), Y0
 	VPMAXUD Y0, Y10, Y10
 	VPMAXSD Y0, Y6, Y6
+	VMOVUPS 96(DI), Y0
+	VPMAXUD Y0, Y9, Y9
+	VPMAXSD Y0, Y5, Y5
 	ADDQ    $+128, DI
 	SUBQ    $+32, BX
 	CMPQ    BX, $+32
@@ -2390,22 +2365,22 @@ piece4:
 
 piece5:
 	VMOVUPS (SP), Y0
-	VPMAXUD Y0, Y13, Y13
-	VPMAXSD Y0, Y9, Y9
-	VMOVUPS 32(SP), Y0
 	VPMAXUD Y0, Y12, Y12
 	VPMAXSD Y0, Y8, Y8
-	VMOVUPS 64(SP), Y0
+	VMOVUPS 32(SP), Y0
 	VPMAXUD Y0, Y11, Y11
 	VPMAXSD Y0, Y7, Y7
-	VMOVUPS 96(SP), Y0
+	VMOVUPS 64(SP), Y0
 	VPMAXUD Y0, Y10, Y10
 	VPMAXSD Y0, Y6, Y6
+	VMOVUPS 96(SP), Y0
+	VPMAXUD Y0, Y9, Y9
+	VPMAXSD Y0, Y5, Y5
 	LEAQ    (DI)(BX*4), DI
 
 groupend:
-	VPMAXUD      Y11, Y13, Y0
-	VPMAXUD      Y10, Y12, Y1
+	VPMAXUD      Y10, Y12, Y0
+	VPMAXUD      Y9, Y11, Y1
 	VPMAXUD      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VPMAXUD      X1, X0, X1
@@ -2413,8 +2388,8 @@ groupend:
 	VPMAXUD      X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VPMAXUD      X1, X0, X1
-	VPMAXSD      Y7, Y9, Y0
-	VPMAXSD      Y6, Y8, Y2
+	VPMAXSD      Y6, Y8, Y0
+	VPMAXSD      Y5, Y7, Y2
 	VPMAXSD      Y2, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VPMAXSD      X2, X0, X2
@@ -2422,6 +2397,7 @@ groupend:
 	VPMAXSD      X0, X2, X0
 	VPERMILPS    $0xb1, X0, X2
 	VPMAXSD      X2, X0, X2
+	VPMAXSD      Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y0
 	VPSRLD       $0x1f, Y1, Y3
 	VPSUBD       Y3, Y15, Y3
@@ -2485,6 +2461,7 @@ treeloop:
 	VBLENDPS   $0xf0, Y1, Y0, Y3
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXSD    Y0, Y3, Y3
+	VPMAXSD    Y15, Y3, Y3
 	VCMPPS     $0x07, Y3, Y3, Y0
 	VPSRLD     $0x1f, Y2, Y1
 	VPSUBD     Y1, Y15, Y1
@@ -2501,6 +2478,156 @@ treeloop:
 	JGE        treeloop
 
 treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VPMAXUD    Y1, Y0, Y2
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VMOVUPS    96(DI), Y3
+	VPMAXUD    Y3, Y1, Y4
+	VPMAXSD    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y4, Y2, Y3
+	VSHUFPS    $0x4e, Y4, Y2, Y2
+	VPMAXUD    Y2, Y3, Y3
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSD    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VMOVUPS    160(DI), Y1
+	VPMAXUD    Y1, Y0, Y4
+	VPMAXSD    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    224(DI), Y5
+	VPMAXUD    Y5, Y1, Y6
+	VPMAXSD    Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y5
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VPMAXUD    Y4, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y3, Y4
+	VSHUFPS    $0xdd, Y5, Y3, Y3
+	VPMAXUD    Y3, Y4, Y4
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSD    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXSD    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VMOVUPS    288(DI), Y2
+	VPMAXUD    Y2, Y1, Y3
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VMOVUPS    352(DI), Y5
+	VPMAXUD    Y5, Y2, Y6
+	VPMAXSD    Y5, Y2, Y2
+	VBLENDPS   $0xcc, Y6, Y3, Y5
+	VSHUFPS    $0x4e, Y6, Y3, Y3
+	VPMAXUD    Y3, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSD    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VMOVUPS    416(DI), Y2
+	VPMAXUD    Y2, Y1, Y6
+	VPMAXSD    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VMOVUPS    480(DI), Y7
+	VPMAXUD    Y7, Y2, Y8
+	VPMAXSD    Y7, Y2, Y2
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUD    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUD    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUD    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSD    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSD    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSD    Y0, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y2, Y1
+	VPMAXSD     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     48(DI), X3
+	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUD     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUD     Y1, Y5, Y5
+	VPMAXSD     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSD     Y2, Y0, Y0
+	VPMAXSD     Y15, Y0, Y0
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VPSRLD      $0x1f, Y5, Y2
+	VPSUBD      Y2, Y15, Y2
+	VPAND       Y2, Y5, Y5
+	VADDPS      Y14, Y5, Y5
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, (SI)
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalfloop
+
+treehalfend:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -2837,6 +2964,7 @@ tree4done7:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXSD    Y0, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
 	VCMPPS     $0x07, Y2, Y2, Y0
 	VPSRLD     $0x1f, Y5, Y1
 	VPSUBD     Y1, Y15, Y1
@@ -2853,262 +2981,6 @@ tree4done7:
 	JGE        tree4loop
 
 tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*4), R11
-	SUBQ $+64, R11
-
-tree2loop:
-	MOVQ    DI, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y0
-	VMOVUPS 32(BX), Y1
-	VPMAXUD Y1, Y0, Y2
-	VPMAXSD Y1, Y0, Y0
-	CMPQ    R10, BX
-	JGE     tree2done0
-
-tree2turn0:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y3
-	VPMAXUD Y3, Y1, Y4
-	VPMAXSD Y3, Y1, Y1
-	VPMAXUD Y4, Y2, Y2
-	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn0
-
-tree2done0:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y3
-	VPMAXUD Y3, Y1, Y4
-	VPMAXSD Y3, Y1, Y1
-	CMPQ    R10, BX
-	JGE     tree2done1
-
-tree2turn1:
-	VMOVUPS (R10), Y3
-	VMOVUPS 32(R10), Y5
-	VPMAXUD Y5, Y3, Y6
-	VPMAXSD Y5, Y3, Y3
-	VPMAXUD Y6, Y4, Y4
-	VPMAXSD Y3, Y1, Y1
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn1
-
-tree2done1:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y4, Y2, Y3
-	VSHUFPS  $0x4e, Y4, Y2, Y2
-	VPMAXUD  Y2, Y3, Y3
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y2, Y2
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y0
-	VMOVUPS  32(BX), Y1
-	VPMAXUD  Y1, Y0, Y4
-	VPMAXSD  Y1, Y0, Y0
-	CMPQ     R10, BX
-	JGE      tree2done2
-
-tree2turn2:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y5
-	VPMAXUD Y5, Y1, Y6
-	VPMAXSD Y5, Y1, Y1
-	VPMAXUD Y6, Y4, Y4
-	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn2
-
-tree2done2:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y5
-	VPMAXUD Y5, Y1, Y6
-	VPMAXSD Y5, Y1, Y1
-	CMPQ    R10, BX
-	JGE     tree2done3
-
-tree2turn3:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y7
-	VPMAXUD Y7, Y5, Y8
-	VPMAXSD Y7, Y5, Y5
-	VPMAXUD Y8, Y6, Y6
-	VPMAXSD Y5, Y1, Y1
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn3
-
-tree2done3:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y6, Y4, Y5
-	VSHUFPS  $0x4e, Y6, Y4, Y4
-	VPMAXUD  Y4, Y5, Y5
-	VSHUFPS  $0x88, Y5, Y3, Y4
-	VSHUFPS  $0xdd, Y5, Y3, Y3
-	VPMAXUD  Y3, Y4, Y4
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSD  Y0, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y2, Y0
-	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXSD  Y2, Y0, Y0
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
-	VPMAXUD  Y2, Y1, Y3
-	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R10, BX
-	JGE      tree2done4
-
-tree2turn4:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y5
-	VPMAXUD Y5, Y2, Y6
-	VPMAXSD Y5, Y2, Y2
-	VPMAXUD Y6, Y3, Y3
-	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn4
-
-tree2done4:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y5
-	VPMAXUD Y5, Y2, Y6
-	VPMAXSD Y5, Y2, Y2
-	CMPQ    R10, BX
-	JGE     tree2done5
-
-tree2turn5:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y7
-	VPMAXUD Y7, Y5, Y8
-	VPMAXSD Y7, Y5, Y5
-	VPMAXUD Y8, Y6, Y6
-	VPMAXSD Y5, Y2, Y2
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn5
-
-tree2done5:
-	MOVQ     BX, R10
-	ADDQ     $+64, R10
-	VBLENDPS $0xcc, Y6, Y3, Y5
-	VSHUFPS  $0x4e, Y6, Y3, Y3
-	VPMAXUD  Y3, Y5, Y5
-	VBLENDPS $0xcc, Y2, Y1, Y3
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R10, BX
-	ADDQ     R11, BX
-	VMOVUPS  (BX), Y1
-	VMOVUPS  32(BX), Y2
-	VPMAXUD  Y2, Y1, Y6
-	VPMAXSD  Y2, Y1, Y1
-	CMPQ     R10, BX
-	JGE      tree2done6
-
-tree2turn6:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y7
-	VPMAXUD Y7, Y2, Y8
-	VPMAXSD Y7, Y2, Y2
-	VPMAXUD Y8, Y6, Y6
-	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn6
-
-tree2done6:
-	MOVQ    BX, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, BX
-	ADDQ    R11, BX
-	VMOVUPS (BX), Y2
-	VMOVUPS 32(BX), Y7
-	VPMAXUD Y7, Y2, Y8
-	VPMAXSD Y7, Y2, Y2
-	CMPQ    R10, BX
-	JGE     tree2done7
-
-tree2turn7:
-	VMOVUPS (R10), Y7
-	VMOVUPS 32(R10), Y9
-	VPMAXUD Y9, Y7, Y10
-	VPMAXSD Y9, Y7, Y7
-	VPMAXUD Y10, Y8, Y8
-	VPMAXSD Y7, Y2, Y2
-	ADDQ    $+64, R10
-	CMPQ    R10, BX
-	JLT     tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUD    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUD    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUD    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -3317,6 +3189,7 @@ tree1done7:
 	VBLENDPS   $0xf0, Y1, Y0, Y2
 	VPERM2F128 $0x21, Y1, Y0, Y0
 	VPMAXSD    Y0, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
 	VCMPPS     $0x07, Y2, Y2, Y0
 	VPSRLD     $0x1f, Y6, Y1
 	VPSUBD     Y1, Y15, Y1
@@ -3333,6 +3206,111 @@ tree1done7:
 	JGE        tree1loop
 
 tree1end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*4), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	MOVQ        DI, R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*4), R10
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUD     Y0, Y2, Y1
+	VPMAXSD     Y0, Y2, Y2
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X3
+	VINSERTF128 $0x01, (BX), Y3, Y3
+	LEAQ        (R10)(R9*4), R10
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUD     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUD     Y1, Y5, Y5
+	VPMAXSD     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSD     Y2, Y0, Y0
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*4), R10
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUD     Y1, Y3, Y2
+	VPMAXSD     Y1, Y3, Y3
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*4), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X4
+	VINSERTF128 $0x01, (BX), Y4, Y4
+	LEAQ        (R10)(R9*4), R10
+	VBLENDPS    $0xcc, Y4, Y1, Y6
+	VSHUFPS     $0x4e, Y4, Y1, Y1
+	VPMAXUD     Y1, Y6, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y7
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXUD     Y2, Y7, Y7
+	VBLENDPS    $0xf0, Y7, Y5, Y2
+	VPERM2F128  $0x21, Y7, Y5, Y5
+	VPMAXUD     Y5, Y2, Y2
+	VPMAXSD     Y1, Y6, Y6
+	VSHUFPS     $0x88, Y6, Y3, Y1
+	VSHUFPS     $0xdd, Y6, Y3, Y3
+	VPMAXSD     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y3
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXSD     Y0, Y3, Y3
+	VPMAXSD     Y15, Y3, Y3
+	VCMPPS      $0x07, Y3, Y3, Y0
+	VPSRLD      $0x1f, Y2, Y1
+	VPSUBD      Y1, Y15, Y1
+	VPAND       Y1, Y2, Y2
+	VADDPS      Y14, Y2, Y2
+	VBLENDVPS   Y0, Y2, Y3, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y3, (DX)
+	MOVQ        R10, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -4512,9139 +4490,102 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func MinMaxF16AVX2(x *uint16, min *float32, max *float32, groups int, length int)
-// Requires: AVX, F16C
-TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7f800000, Y14 0xff800000
-	// per group: nothing
-	// vector registers in use at once: 15
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+8
-	JEQ          tree
-	TESTQ        $0x0000001f, R9
-	JEQ          tree4
-	CMPQ         R9, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R9
-	JEQ          tree2
-	CMPQ         R9, $+256
-	JGE          tree2
-	CMPQ         R9, $+8
-	JGE          tree1
-
-groups:
-	VMOVAPS Y15, Y13
-	VMOVAPS Y15, Y12
-	VMOVAPS Y15, Y11
-	VMOVAPS Y15, Y10
-	VXORPS  Y9, Y9, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
-	VMOVAPS Y14, Y5
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
-
-grouploop:
-	VCVTPH2PS (DI), Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y8, Y8
-	VCVTPH2PS 16(DI), Y1
-	VMINPS    Y1, Y12, Y12
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y7, Y7
-	VCVTPH2PS 32(DI), Y0
-	VMINPS    Y0, Y11, Y11
-	VMAXPS    Y0, Y6, Y6
-	VCVTPH2PS 48(DI), Y1
-	VMINPS    Y1, Y10, Y10
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y5, Y5
-	ADDQ      $+64, DI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   BX, BX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VCVTPH2PS (SP), Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y8, Y8
-	VCVTPH2PS 16(SP), Y1
-	VMINPS    Y1, Y12, Y12
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y7, Y7
-	VCVTPH2PS 32(SP), Y0
-	VMINPS    Y0, Y11, Y11
-	VMAXPS    Y0, Y6, Y6
-	VCVTPH2PS 48(SP), Y1
-	VMINPS    Y1, Y10, Y10
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y5, Y5
-	LEAQ      (DI)(BX*2), DI
-
-groupend:
-	VMINPS       Y11, Y13, Y0
-	VMINPS       Y10, Y12, Y1
-	VMINPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VMINPS       X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VMINPS       X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y9, AX
-	NEGL         AX
-	SBBL         AX, AX
-	VMOVD        AX, X0
-	VMAXPS       Y6, Y8, Y2
-	VMAXPS       Y5, Y7, Y3
-	VMAXPS       Y3, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VMAXPS       X3, X2, X3
-	VPERMILPS    $0x4e, X3, X2
-	VMAXPS       X2, X3, X2
-	VPERMILPS    $0xb1, X2, X3
-	VMAXPS       X3, X2, X3
-	VADDPS       Y0, Y1, Y1
-	VMOVSS       X1, (SI)
-	VADDPS       Y0, Y3, Y3
-	VMOVSS       X3, (DX)
-	ADDQ         $+4, SI
-	ADDQ         $+4, DX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  treeend
-
-treeloop:
-	VXORPS     Y0, Y0, Y0
-	VCVTPH2PS  (DI), Y1
-	VCVTPH2PS  16(DI), Y2
-	VCMPPS     $0x03, Y2, Y1, Y3
-	VORPS      Y0, Y3, Y0
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VMINPS     Y1, Y3, Y2
-	VMAXPS     Y1, Y3, Y3
-	VCVTPH2PS  32(DI), Y1
-	VCVTPH2PS  48(DI), Y4
-	VCMPPS     $0x03, Y4, Y1, Y5
-	VORPS      Y0, Y5, Y0
-	VBLENDPS   $0xcc, Y4, Y1, Y5
-	VSHUFPS    $0x4e, Y4, Y1, Y1
-	VMINPS     Y1, Y5, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y6
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMINPS     Y2, Y6, Y6
-	VMAXPS     Y1, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y1
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VMAXPS     Y3, Y1, Y1
-	VCVTPH2PS  64(DI), Y2
-	VCVTPH2PS  80(DI), Y3
-	VCMPPS     $0x03, Y3, Y2, Y4
-	VORPS      Y0, Y4, Y0
-	VBLENDPS   $0xcc, Y3, Y2, Y4
-	VSHUFPS    $0x4e, Y3, Y2, Y2
-	VMINPS     Y2, Y4, Y3
-	VMAXPS     Y2, Y4, Y4
-	VCVTPH2PS  96(DI), Y2
-	VCVTPH2PS  112(DI), Y5
-	VCMPPS     $0x03, Y5, Y2, Y7
-	VORPS      Y0, Y7, Y0
-	VBLENDPS   $0xcc, Y5, Y2, Y7
-	VSHUFPS    $0x4e, Y5, Y2, Y2
-	VMINPS     Y2, Y7, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y8
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VMINPS     Y3, Y8, Y8
-	VBLENDPS   $0xf0, Y8, Y6, Y3
-	VPERM2F128 $0x21, Y8, Y6, Y6
-	VMINPS     Y6, Y3, Y3
-	VMAXPS     Y2, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y4, Y2
-	VSHUFPS    $0xdd, Y7, Y4, Y4
-	VMAXPS     Y4, Y2, Y2
-	VBLENDPS   $0xf0, Y2, Y1, Y4
-	VPERM2F128 $0x21, Y2, Y1, Y1
-	VMAXPS     Y1, Y4, Y4
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y3, Y3
-	VMOVUPS    Y3, (SI)
-	VADDPS     Y0, Y4, Y4
-	VMOVUPS    Y4, (DX)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ R8, $+8
-	JLT  tree4end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree4loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y3
-	VMAXPS    Y2, Y1, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(BX), Y1
-	VMINPS    Y1, Y3, Y3
-	VMAXPS    Y1, Y4, Y4
-	VCVTPH2PS 48(BX), Y2
-	VMINPS    Y2, Y3, Y3
-	VMAXPS    Y2, Y4, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done0
-
-tree4turn0:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(R10), Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VCVTPH2PS 48(R10), Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y5, Y3, Y3
-	VMAXPS    Y6, Y4, Y4
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(BX), Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VCVTPH2PS 48(BX), Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done1
-
-tree4turn1:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(R10), Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VCVTPH2PS 48(R10), Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y1
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VMINPS    Y3, Y1, Y1
-	VBLENDPS  $0xcc, Y6, Y4, Y2
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMAXPS    Y4, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VCVTPH2PS 16(BX), Y4
-	VMINPS    Y4, Y3, Y5
-	VMAXPS    Y4, Y3, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VCVTPH2PS 32(BX), Y3
-	VMINPS    Y3, Y5, Y5
-	VMAXPS    Y3, Y6, Y6
-	VCVTPH2PS 48(BX), Y4
-	VMINPS    Y4, Y5, Y5
-	VMAXPS    Y4, Y6, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree4done2
-
-tree4turn2:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VCVTPH2PS 32(R10), Y3
-	VMINPS    Y3, Y7, Y7
-	VMAXPS    Y3, Y8, Y8
-	VCVTPH2PS 48(R10), Y4
-	VMINPS    Y4, Y7, Y7
-	VMAXPS    Y4, Y8, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VCVTPH2PS 16(BX), Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VCVTPH2PS 32(BX), Y3
-	VMINPS    Y3, Y7, Y7
-	VMAXPS    Y3, Y8, Y8
-	VCVTPH2PS 48(BX), Y4
-	VMINPS    Y4, Y7, Y7
-	VMAXPS    Y4, Y8, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree4done3
-
-tree4turn3:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y4
-	VMINPS    Y4, Y3, Y9
-	VMAXPS    Y4, Y3, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VCVTPH2PS 32(R10), Y3
-	VMINPS    Y3, Y9, Y9
-	VMAXPS    Y3, Y10, Y10
-	VCVTPH2PS 48(R10), Y4
-	VMINPS    Y4, Y9, Y9
-	VMAXPS    Y4, Y10, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y3
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMINPS    Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y8, Y6, Y1
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y1, Y1
-	VSHUFPS   $0x88, Y1, Y2, Y3
-	VSHUFPS   $0xdd, Y1, Y2, Y2
-	VMAXPS    Y2, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(BX), Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VCVTPH2PS 48(BX), Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done4
-
-tree4turn4:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(R10), Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VCVTPH2PS 48(R10), Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(BX), Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VCVTPH2PS 48(BX), Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done5
-
-tree4turn5:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y9
-	VMAXPS    Y2, Y1, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VCVTPH2PS 32(R10), Y1
-	VMINPS    Y1, Y9, Y9
-	VMAXPS    Y1, Y10, Y10
-	VCVTPH2PS 48(R10), Y2
-	VMINPS    Y2, Y9, Y9
-	VMAXPS    Y2, Y10, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y1
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y1, Y1
-	VBLENDPS  $0xcc, Y8, Y6, Y2
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VCVTPH2PS 16(BX), Y6
-	VMINPS    Y6, Y5, Y7
-	VMAXPS    Y6, Y5, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VCVTPH2PS 32(BX), Y5
-	VMINPS    Y5, Y7, Y7
-	VMAXPS    Y5, Y8, Y8
-	VCVTPH2PS 48(BX), Y6
-	VMINPS    Y6, Y7, Y7
-	VMAXPS    Y6, Y8, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree4done6
-
-tree4turn6:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VCVTPH2PS 32(R10), Y5
-	VMINPS    Y5, Y9, Y9
-	VMAXPS    Y5, Y10, Y10
-	VCVTPH2PS 48(R10), Y6
-	VMINPS    Y6, Y9, Y9
-	VMAXPS    Y6, Y10, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VCVTPH2PS 16(BX), Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VCVTPH2PS 32(BX), Y5
-	VMINPS    Y5, Y9, Y9
-	VMAXPS    Y5, Y10, Y10
-	VCVTPH2PS 48(BX), Y6
-	VMINPS    Y6, Y9, Y9
-	VMAXPS    Y6, Y10, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree4done7
-
-tree4turn7:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y6
-	VMINPS    Y6, Y5, Y11
-	VMAXPS    Y6, Y5, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VCVTPH2PS 32(R10), Y5
-	VMINPS    Y5, Y11, Y11
-	VMAXPS    Y5, Y12, Y12
-	VCVTPH2PS 48(R10), Y6
-	VMINPS    Y6, Y11, Y11
-	VMAXPS    Y6, Y12, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y11, Y9, Y9
-	VMAXPS    Y12, Y10, Y10
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y9, Y7, Y5
-	VSHUFPS    $0x4e, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y1, Y6
-	VSHUFPS    $0xdd, Y5, Y1, Y1
-	VMINPS     Y1, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y1
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VMINPS     Y4, Y1, Y1
-	VBLENDPS   $0xcc, Y10, Y8, Y4
-	VSHUFPS    $0x4e, Y10, Y8, Y8
-	VMAXPS     Y8, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y5
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMAXPS     Y2, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y2
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMAXPS     Y3, Y2, Y2
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree2loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y3
-	VMAXPS    Y2, Y1, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done0
-
-tree2turn0:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y5, Y3, Y3
-	VMAXPS    Y6, Y4, Y4
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done1
-
-tree2turn1:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y1
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VMINPS    Y3, Y1, Y1
-	VBLENDPS  $0xcc, Y6, Y4, Y2
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMAXPS    Y4, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VCVTPH2PS 16(BX), Y4
-	VMINPS    Y4, Y3, Y5
-	VMAXPS    Y4, Y3, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree2done2
-
-tree2turn2:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VCVTPH2PS 16(BX), Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree2done3
-
-tree2turn3:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y4
-	VMINPS    Y4, Y3, Y9
-	VMAXPS    Y4, Y3, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y3
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMINPS    Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y8, Y6, Y1
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y1, Y1
-	VSHUFPS   $0x88, Y1, Y2, Y3
-	VSHUFPS   $0xdd, Y1, Y2, Y2
-	VMAXPS    Y2, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done4
-
-tree2turn4:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done5
-
-tree2turn5:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y2
-	VMINPS    Y2, Y1, Y9
-	VMAXPS    Y2, Y1, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y1
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y1, Y1
-	VBLENDPS  $0xcc, Y8, Y6, Y2
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VCVTPH2PS 16(BX), Y6
-	VMINPS    Y6, Y5, Y7
-	VMAXPS    Y6, Y5, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree2done6
-
-tree2turn6:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VCVTPH2PS 16(BX), Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree2done7
-
-tree2turn7:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y6
-	VMINPS    Y6, Y5, Y11
-	VMAXPS    Y6, Y5, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y11, Y9, Y9
-	VMAXPS    Y12, Y10, Y10
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+32, R10
-	VBLENDPS   $0xcc, Y9, Y7, Y5
-	VSHUFPS    $0x4e, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y1, Y6
-	VSHUFPS    $0xdd, Y5, Y1, Y1
-	VMINPS     Y1, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y1
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VMINPS     Y4, Y1, Y1
-	VBLENDPS   $0xcc, Y10, Y8, Y4
-	VSHUFPS    $0x4e, Y10, Y8, Y8
-	VMAXPS     Y8, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y5
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMAXPS     Y2, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y2
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMAXPS     Y3, Y2, Y2
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ R8, $+8
-	JLT  tree1end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-tree1loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCMPPS    $0x03, Y1, Y1, Y2
-	VORPS     Y0, Y2, Y0
-	VMOVAPS   Y1, Y2
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done0
-
-tree1turn0:
-	VCVTPH2PS (R10), Y3
-	VCMPPS    $0x03, Y3, Y3, Y4
-	VORPS     Y0, Y4, Y0
-	VMINPS    Y3, Y2, Y2
-	VMAXPS    Y3, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VCMPPS    $0x03, Y3, Y3, Y4
-	VORPS     Y0, Y4, Y0
-	VMOVAPS   Y3, Y4
-	VMOVAPS   Y3, Y3
-	CMPQ      R10, BX
-	JGE       tree1done1
-
-tree1turn1:
-	VCVTPH2PS (R10), Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y5, Y4, Y4
-	VMAXPS    Y5, Y3, Y3
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y5
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VMINPS    Y2, Y5, Y5
-	VBLENDPS  $0xcc, Y3, Y1, Y2
-	VSHUFPS   $0x4e, Y3, Y1, Y1
-	VMAXPS    Y1, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCMPPS    $0x03, Y1, Y1, Y3
-	VORPS     Y0, Y3, Y0
-	VMOVAPS   Y1, Y3
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done2
-
-tree1turn2:
-	VCVTPH2PS (R10), Y4
-	VCMPPS    $0x03, Y4, Y4, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y4, Y3, Y3
-	VMAXPS    Y4, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y4
-	VCMPPS    $0x03, Y4, Y4, Y6
-	VORPS     Y0, Y6, Y0
-	VMOVAPS   Y4, Y6
-	VMOVAPS   Y4, Y4
-	CMPQ      R10, BX
-	JGE       tree1done3
-
-tree1turn3:
-	VCVTPH2PS (R10), Y7
-	VCMPPS    $0x03, Y7, Y7, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y7, Y6, Y6
-	VMAXPS    Y7, Y4, Y4
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y7
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VMINPS    Y3, Y7, Y7
-	VSHUFPS   $0x88, Y7, Y5, Y3
-	VSHUFPS   $0xdd, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VBLENDPS  $0xcc, Y4, Y1, Y5
-	VSHUFPS   $0x4e, Y4, Y1, Y1
-	VMAXPS    Y1, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y2, Y1
-	VSHUFPS   $0xdd, Y5, Y2, Y2
-	VMAXPS    Y2, Y1, Y1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCMPPS    $0x03, Y2, Y2, Y4
-	VORPS     Y0, Y4, Y0
-	VMOVAPS   Y2, Y4
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done4
-
-tree1turn4:
-	VCVTPH2PS (R10), Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y5, Y4, Y4
-	VMAXPS    Y5, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMOVAPS   Y5, Y6
-	VMOVAPS   Y5, Y5
-	CMPQ      R10, BX
-	JGE       tree1done5
-
-tree1turn5:
-	VCVTPH2PS (R10), Y7
-	VCMPPS    $0x03, Y7, Y7, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y7, Y6, Y6
-	VMAXPS    Y7, Y5, Y5
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y7
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y7
-	VBLENDPS  $0xcc, Y5, Y2, Y4
-	VSHUFPS   $0x4e, Y5, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCMPPS    $0x03, Y2, Y2, Y5
-	VORPS     Y0, Y5, Y0
-	VMOVAPS   Y2, Y5
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done6
-
-tree1turn6:
-	VCVTPH2PS (R10), Y6
-	VCMPPS    $0x03, Y6, Y6, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y6, Y5, Y5
-	VMAXPS    Y6, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y6
-	VCMPPS    $0x03, Y6, Y6, Y8
-	VORPS     Y0, Y8, Y0
-	VMOVAPS   Y6, Y8
-	VMOVAPS   Y6, Y6
-	CMPQ      R10, BX
-	JGE       tree1done7
-
-tree1turn7:
-	VCVTPH2PS (R10), Y9
-	VCMPPS    $0x03, Y9, Y9, Y10
-	VORPS     Y0, Y10, Y0
-	VMINPS    Y9, Y8, Y8
-	VMAXPS    Y9, Y6, Y6
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       BX, R10
-	ADDQ       $+16, R10
-	VBLENDPS   $0xcc, Y8, Y5, Y9
-	VSHUFPS    $0x4e, Y8, Y5, Y5
-	VMINPS     Y5, Y9, Y9
-	VSHUFPS    $0x88, Y9, Y7, Y5
-	VSHUFPS    $0xdd, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y7
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMINPS     Y3, Y7, Y7
-	VBLENDPS   $0xcc, Y6, Y2, Y3
-	VSHUFPS    $0x4e, Y6, Y2, Y2
-	VMAXPS     Y2, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y4, Y2
-	VSHUFPS    $0xdd, Y3, Y4, Y4
-	VMAXPS     Y4, Y2, Y2
-	VBLENDPS   $0xf0, Y2, Y1, Y3
-	VPERM2F128 $0x21, Y2, Y1, Y1
-	VMAXPS     Y1, Y3, Y3
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y7, Y7
-	VMOVUPS    Y7, (SI)
-	VADDPS     Y0, Y3, Y3
-	VMOVUPS    Y3, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $64-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
-	// per call: Y15 0x7fffffff, Y14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
-	CMPQ         R8, $+8
-	JEQ          tree
-	TESTQ        $0x0000001f, R8
-	JEQ          tree4
-	CMPQ         R8, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R8
-	JEQ          tree2
-	CMPQ         R8, $+256
-	JGE          tree2
-	CMPQ         R8, $+8
-	JGE          tree1
-
-groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	VMOVAPS Y14, Y11
-	VMOVAPS Y14, Y10
-	MOVQ    R8, DX
-	CMPQ    DX, $+32
-	JLT     grouptail
-
-grouploop:
-	VCVTPH2PS (DI), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y13, Y13
-	VCVTPH2PS 16(DI), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y12, Y12
-	VCVTPH2PS 32(DI), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y11, Y11
-	VCVTPH2PS 48(DI), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y10, Y10
-	ADDQ      $+64, DI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   DX, DX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece1
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VCVTPH2PS (SP), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y13, Y13
-	VCVTPH2PS 16(SP), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y12, Y12
-	VCVTPH2PS 32(SP), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y11, Y11
-	VCVTPH2PS 48(SP), Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y10, Y10
-	LEAQ      (DI)(DX*2), DI
-
-groupend:
-	VPMAXSD      Y11, Y13, Y0
-	VPMAXSD      Y10, Y12, Y1
-	VPMAXSD      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXSD      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXSD      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXSD      X1, X0, X1
-	VMOVSS       X1, (SI)
-	ADDQ         $+4, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ BX, $+8
-	JLT  treeend
-
-treeloop:
-	VCVTPH2PS  (DI), Y0
-	VPAND      Y15, Y0, Y0
-	VCVTPH2PS  16(DI), Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCVTPH2PS  32(DI), Y0
-	VPAND      Y15, Y0, Y0
-	VCVTPH2PS  48(DI), Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y3
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y2, Y0
-	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXSD    Y2, Y0, Y0
-	VCVTPH2PS  64(DI), Y1
-	VPAND      Y15, Y1, Y1
-	VCVTPH2PS  80(DI), Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y3, Y3
-	VCVTPH2PS  96(DI), Y1
-	VPAND      Y15, Y1, Y1
-	VCVTPH2PS  112(DI), Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ BX, $+8
-	JLT  tree4end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+64, R10
-
-tree4loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 48(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree4done0
-
-tree4turn0:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done1
-
-tree4turn1:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 48(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree4done2
-
-tree4turn2:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 32(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 48(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 32(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 48(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done3
-
-tree4turn3:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VCVTPH2PS 32(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VCVTPH2PS 48(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done4
-
-tree4turn4:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree4done5
-
-tree4turn5:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VCVTPH2PS 32(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VCVTPH2PS 48(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done6
-
-tree4turn6:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VCVTPH2PS 32(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VCVTPH2PS 48(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(DX), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VCVTPH2PS 32(DX), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VCVTPH2PS 48(DX), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree4done7
-
-tree4turn7:
-	VCVTPH2PS (R9), Y4
-	VPAND     Y15, Y4, Y4
-	VCVTPH2PS 16(R9), Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VCVTPH2PS 32(R9), Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VCVTPH2PS 48(R9), Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       DX, R9
-	ADDQ       $+64, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ BX, $+8
-	JLT  tree2end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+32, R10
-
-tree2loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree2done0
-
-tree2turn0:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done1
-
-tree2turn1:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree2done2
-
-tree2turn2:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done3
-
-tree2turn3:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done4
-
-tree2turn4:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(DX), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree2done5
-
-tree2turn5:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VCVTPH2PS 16(DX), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done6
-
-tree2turn6:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VCVTPH2PS 16(DX), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree2done7
-
-tree2turn7:
-	VCVTPH2PS (R9), Y4
-	VPAND     Y15, Y4, Y4
-	VCVTPH2PS 16(R9), Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       DX, R9
-	ADDQ       $+32, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ BX, $+8
-	JLT  tree1end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+16, R10
-
-tree1loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VMOVAPS   Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree1done0
-
-tree1turn0:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done1
-
-tree1turn1:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y0
-	VPAND     Y15, Y0, Y0
-	VMOVAPS   Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree1done2
-
-tree1turn2:
-	VCVTPH2PS (R9), Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done3
-
-tree1turn3:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done4
-
-tree1turn4:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VMOVAPS   Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree1done5
-
-tree1turn5:
-	VCVTPH2PS (R9), Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done6
-
-tree1turn6:
-	VCVTPH2PS (R9), Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VCVTPH2PS (DX), Y2
-	VPAND     Y15, Y2, Y2
-	VMOVAPS   Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree1done7
-
-tree1turn7:
-	VCVTPH2PS (R9), Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       DX, R9
-	ADDQ       $+16, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·ReachF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x0, Y14 0x0
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVQ   x+0(FP), DI
-	MOVQ   low+8(FP), SI
-	MOVQ   high+16(FP), DX
-	VXORPS Y15, Y15, Y15
-	VXORPS Y14, Y14, Y14
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
-	CMPQ   R9, $+8
-	JEQ    tree
-	TESTQ  $0x0000001f, R9
-	JEQ    tree4
-	CMPQ   R9, $+512
-	JGE    tree4
-	TESTQ  $0x0000000f, R9
-	JEQ    tree2
-	CMPQ   R9, $+256
-	JGE    tree2
-	CMPQ   R9, $+8
-	JGE    tree1
-
-groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	VMOVAPS Y14, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
-
-grouploop:
-	VCVTPH2PS (DI), Y0
-	VPMAXUD   Y0, Y13, Y13
-	VPMAXSD   Y0, Y9, Y9
-	VCVTPH2PS 16(DI), Y0
-	VPMAXUD   Y0, Y12, Y12
-	VPMAXSD   Y0, Y8, Y8
-	VCVTPH2PS 32(DI), Y0
-	VPMAXUD   Y0, Y11, Y11
-	VPMAXSD   Y0, Y7, Y7
-	VCVTPH2PS 48(DI), Y0
-	VPMAXUD   Y0, Y10, Y10
-	VPMAXSD   Y0, Y6, Y6
-	ADDQ      $+64, DI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   BX, BX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VCVTPH2PS (SP), Y0
-	VPMAXUD   Y0, Y13, Y13
-	VPMAXSD   Y0, Y9, Y9
-	VCVTPH2PS 16(SP), Y0
-	VPMAXUD   Y0, Y12, Y12
-	VPMAXSD   Y0, Y8, Y8
-	VCVTPH2PS 32(SP), Y0
-	VPMAXUD   Y0, Y11, Y11
-	VPMAXSD   Y0, Y7, Y7
-	VCVTPH2PS 48(SP), Y0
-	VPMAXUD   Y0, Y10, Y10
-	VPMAXSD   Y0, Y6, Y6
-	LEAQ      (DI)(BX*2), DI
-
-groupend:
-	VPMAXUD      Y11, Y13, Y0
-	VPMAXUD      Y10, Y12, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXUD      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXUD      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXUD      X1, X0, X1
-	VPMAXSD      Y7, Y9, Y0
-	VPMAXSD      Y6, Y8, Y2
-	VPMAXSD      Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VPMAXSD      X2, X0, X2
-	VPERMILPS    $0x4e, X2, X0
-	VPMAXSD      X0, X2, X0
-	VPERMILPS    $0xb1, X0, X2
-	VPMAXSD      X2, X0, X2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPSRLD       $0x1f, Y1, Y3
-	VPSUBD       Y3, Y15, Y3
-	VPAND        Y3, Y1, Y1
-	VADDPS       Y14, Y1, Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (SI)
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
-	ADDQ         $+4, DX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  treeend
-
-treeloop:
-	VCVTPH2PS  (DI), Y0
-	VCVTPH2PS  16(DI), Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUD    Y0, Y2, Y1
-	VPMAXSD    Y0, Y2, Y2
-	VCVTPH2PS  32(DI), Y0
-	VCVTPH2PS  48(DI), Y3
-	VBLENDPS   $0xcc, Y3, Y0, Y4
-	VSHUFPS    $0x4e, Y3, Y0, Y0
-	VPMAXUD    Y0, Y4, Y3
-	VSHUFPS    $0x88, Y3, Y1, Y5
-	VSHUFPS    $0xdd, Y3, Y1, Y1
-	VPMAXUD    Y1, Y5, Y5
-	VPMAXSD    Y0, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y0
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXSD    Y2, Y0, Y0
-	VCVTPH2PS  64(DI), Y1
-	VCVTPH2PS  80(DI), Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUD    Y1, Y3, Y2
-	VPMAXSD    Y1, Y3, Y3
-	VCVTPH2PS  96(DI), Y1
-	VCVTPH2PS  112(DI), Y4
-	VBLENDPS   $0xcc, Y4, Y1, Y6
-	VSHUFPS    $0x4e, Y4, Y1, Y1
-	VPMAXUD    Y1, Y6, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y7
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXUD    Y2, Y7, Y7
-	VBLENDPS   $0xf0, Y7, Y5, Y2
-	VPERM2F128 $0x21, Y7, Y5, Y5
-	VPMAXUD    Y5, Y2, Y2
-	VPMAXSD    Y1, Y6, Y6
-	VSHUFPS    $0x88, Y6, Y3, Y1
-	VSHUFPS    $0xdd, Y6, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y3
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y3, Y3
-	VCMPPS     $0x07, Y3, Y3, Y0
-	VPSRLD     $0x1f, Y2, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y2, Y2
-	VADDPS     Y14, Y2, Y2
-	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ R8, $+8
-	JLT  tree4end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree4loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VPMAXUD   Y1, Y0, Y2
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 32(BX), Y1
-	VPMAXUD   Y1, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 48(BX), Y1
-	VPMAXUD   Y1, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree4done0
-
-tree4turn0:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 32(R10), Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 48(R10), Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXUD   Y4, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 32(BX), Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VCVTPH2PS 48(BX), Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done1
-
-tree4turn1:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y3, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VCVTPH2PS 32(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VCVTPH2PS 48(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y3
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VPMAXUD   Y1, Y0, Y4
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 32(BX), Y1
-	VPMAXUD   Y1, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	VCVTPH2PS 48(BX), Y1
-	VPMAXUD   Y1, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree4done2
-
-tree4turn2:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VCVTPH2PS 32(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VCVTPH2PS 48(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VCVTPH2PS 32(BX), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VCVTPH2PS 48(BX), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done3
-
-tree4turn3:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VCVTPH2PS 32(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VCVTPH2PS 48(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y5
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VPMAXUD   Y4, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y3, Y4
-	VSHUFPS   $0xdd, Y5, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VPMAXUD   Y2, Y1, Y3
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(BX), Y2
-	VPMAXUD   Y2, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(BX), Y2
-	VPMAXUD   Y2, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done4
-
-tree4turn4:
-	VCVTPH2PS (R10), Y2
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VCVTPH2PS 32(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VCVTPH2PS 48(R10), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMAXUD   Y6, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCVTPH2PS 16(BX), Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VCVTPH2PS 32(BX), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VCVTPH2PS 48(BX), Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree4done5
-
-tree4turn5:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VCVTPH2PS 32(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VCVTPH2PS 48(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y5
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VPMAXUD   Y3, Y5, Y5
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VPMAXUD   Y2, Y1, Y6
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 32(BX), Y2
-	VPMAXUD   Y2, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	VCVTPH2PS 48(BX), Y2
-	VPMAXUD   Y2, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done6
-
-tree4turn6:
-	VCVTPH2PS (R10), Y2
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VCVTPH2PS 32(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VCVTPH2PS 48(R10), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCVTPH2PS 16(BX), Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VCVTPH2PS 32(BX), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VCVTPH2PS 48(BX), Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree4done7
-
-tree4turn7:
-	VCVTPH2PS (R10), Y7
-	VCVTPH2PS 16(R10), Y9
-	VPMAXUD   Y9, Y7, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VCVTPH2PS 32(R10), Y9
-	VPMAXUD   Y9, Y10, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VCVTPH2PS 48(R10), Y9
-	VPMAXUD   Y9, Y10, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMAXUD   Y10, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUD    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUD    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUD    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree2loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VPMAXUD   Y1, Y0, Y2
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree2done0
-
-tree2turn0:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXUD   Y4, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done1
-
-tree2turn1:
-	VCVTPH2PS (R10), Y3
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y3, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y3
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VCVTPH2PS 16(BX), Y1
-	VPMAXUD   Y1, Y0, Y4
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree2done2
-
-tree2turn2:
-	VCVTPH2PS (R10), Y1
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done3
-
-tree2turn3:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y5
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VPMAXUD   Y4, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y3, Y4
-	VSHUFPS   $0xdd, Y5, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VPMAXUD   Y2, Y1, Y3
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done4
-
-tree2turn4:
-	VCVTPH2PS (R10), Y2
-	VCVTPH2PS 16(R10), Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMAXUD   Y6, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCVTPH2PS 16(BX), Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree2done5
-
-tree2turn5:
-	VCVTPH2PS (R10), Y5
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y5
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VPMAXUD   Y3, Y5, Y5
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VCVTPH2PS 16(BX), Y2
-	VPMAXUD   Y2, Y1, Y6
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done6
-
-tree2turn6:
-	VCVTPH2PS (R10), Y2
-	VCVTPH2PS 16(R10), Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VCVTPH2PS 16(BX), Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree2done7
-
-tree2turn7:
-	VCVTPH2PS (R10), Y7
-	VCVTPH2PS 16(R10), Y9
-	VPMAXUD   Y9, Y7, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMAXUD   Y10, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+32, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUD    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUD    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUD    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ R8, $+8
-	JLT  tree1end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-tree1loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VMOVAPS   Y0, Y1
-	VMOVAPS   Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree1done0
-
-tree1turn0:
-	VCVTPH2PS (R10), Y2
-	VPMAXUD   Y2, Y1, Y1
-	VPMAXSD   Y2, Y0, Y0
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y2
-	VMOVAPS   Y2, Y3
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done1
-
-tree1turn1:
-	VCVTPH2PS (R10), Y4
-	VPMAXUD   Y4, Y3, Y3
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y3, Y1, Y4
-	VSHUFPS   $0x4e, Y3, Y1, Y1
-	VPMAXUD   Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y2, Y0, Y1
-	VSHUFPS   $0x4e, Y2, Y0, Y0
-	VPMAXSD   Y0, Y1, Y1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y0
-	VMOVAPS   Y0, Y2
-	VMOVAPS   Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree1done2
-
-tree1turn2:
-	VCVTPH2PS (R10), Y3
-	VPMAXUD   Y3, Y2, Y2
-	VPMAXSD   Y3, Y0, Y0
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y3
-	VMOVAPS   Y3, Y5
-	VMOVAPS   Y3, Y3
-	CMPQ      R10, BX
-	JGE       tree1done3
-
-tree1turn3:
-	VCVTPH2PS (R10), Y6
-	VPMAXUD   Y6, Y5, Y5
-	VPMAXSD   Y6, Y3, Y3
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y5, Y2, Y6
-	VSHUFPS   $0x4e, Y5, Y2, Y2
-	VPMAXUD   Y2, Y6, Y6
-	VSHUFPS   $0x88, Y6, Y4, Y2
-	VSHUFPS   $0xdd, Y6, Y4, Y4
-	VPMAXUD   Y4, Y2, Y2
-	VBLENDPS  $0xcc, Y3, Y0, Y4
-	VSHUFPS   $0x4e, Y3, Y0, Y0
-	VPMAXSD   Y0, Y4, Y4
-	VSHUFPS   $0x88, Y4, Y1, Y0
-	VSHUFPS   $0xdd, Y4, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VMOVAPS   Y1, Y3
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done4
-
-tree1turn4:
-	VCVTPH2PS (R10), Y4
-	VPMAXUD   Y4, Y3, Y3
-	VPMAXSD   Y4, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y4
-	VMOVAPS   Y4, Y5
-	VMOVAPS   Y4, Y4
-	CMPQ      R10, BX
-	JGE       tree1done5
-
-tree1turn5:
-	VCVTPH2PS (R10), Y6
-	VPMAXUD   Y6, Y5, Y5
-	VPMAXSD   Y6, Y4, Y4
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y6
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VPMAXUD   Y3, Y6, Y6
-	VBLENDPS  $0xcc, Y4, Y1, Y3
-	VSHUFPS   $0x4e, Y4, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y1
-	VMOVAPS   Y1, Y4
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done6
-
-tree1turn6:
-	VCVTPH2PS (R10), Y5
-	VPMAXUD   Y5, Y4, Y4
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VCVTPH2PS (BX), Y5
-	VMOVAPS   Y5, Y7
-	VMOVAPS   Y5, Y5
-	CMPQ      R10, BX
-	JGE       tree1done7
-
-tree1turn7:
-	VCVTPH2PS (R10), Y8
-	VPMAXUD   Y8, Y7, Y7
-	VPMAXSD   Y8, Y5, Y5
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       BX, R10
-	ADDQ       $+16, R10
-	VBLENDPS   $0xcc, Y7, Y4, Y8
-	VSHUFPS    $0x4e, Y7, Y4, Y4
-	VPMAXUD    Y4, Y8, Y8
-	VSHUFPS    $0x88, Y8, Y6, Y4
-	VSHUFPS    $0xdd, Y8, Y6, Y6
-	VPMAXUD    Y6, Y4, Y4
-	VBLENDPS   $0xf0, Y4, Y2, Y6
-	VPERM2F128 $0x21, Y4, Y2, Y2
-	VPMAXUD    Y2, Y6, Y6
-	VBLENDPS   $0xcc, Y5, Y1, Y2
-	VSHUFPS    $0x4e, Y5, Y1, Y1
-	VPMAXSD    Y1, Y2, Y2
-	VSHUFPS    $0x88, Y2, Y3, Y1
-	VSHUFPS    $0xdd, Y2, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y6, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y6, Y6
-	VADDPS     Y14, Y6, Y6
-	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func MinMaxColumnsF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·MinMaxColumnsF16AVX2(SB), $640-72
-	// pointers: DI min, SI max, DX x0, BX x1, R8 x2, R9 x3, R10 x4, R11 x5, R12 elements left
-	// per call: Y15 0x7fffffff, Y14 0x0
-	// vector registers in use at once: 6
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x0+16(FP), DX
-	MOVQ         x1+24(FP), BX
-	MOVQ         x2+32(FP), R8
-	MOVQ         x3+40(FP), R9
-	MOVQ         x4+48(FP), R10
-	MOVQ         x5+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         n+64(FP), R12
-	CMPQ         R12, $+32
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS   (DI), Y0
-	VMOVUPS   (SI), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS (DX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS (BX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS (R8), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS (R9), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS (R10), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS (R11), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, (SI)
-	VMOVUPS   32(DI), Y0
-	VMOVUPS   32(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 16(DX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 16(BX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 16(R8), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 16(R9), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 16(R10), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 16(R11), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
-	VMOVUPS   64(DI), Y0
-	VMOVUPS   64(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 32(DX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(BX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R8), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R9), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R10), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 32(R11), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   96(DI), Y0
-	VMOVUPS   96(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 48(DX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(BX), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R8), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R9), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R10), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 48(R11), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 96(SI)
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R9
-	ADDQ      $+64, R10
-	ADDQ      $+64, R11
-	SUBQ      $+32, R12
-	CMPQ      R12, $+32
-	JGE       laneloop
-
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece6
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece11
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 256(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 320(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 320(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R8)(AX*1), CX
-	MOVW  CX, 384(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 448(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R9)(AX*1), CX
-	MOVW  CX, 448(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R10)(AX*1), CX
-	MOVW  CX, 512(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 576(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R11)(AX*1), CX
-	MOVW  CX, 576(SP)(AX*1)
-
-piece40:
-	VMOVUPS   (SP), Y0
-	VMOVUPS   128(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 256(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 320(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 384(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 448(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 512(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 576(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 128(SP)
-	CMPQ      R12, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 272(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 336(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 400(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 464(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 528(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 592(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 160(SP)
-	CMPQ      R12, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 288(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 352(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 416(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 480(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 544(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 608(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 192(SP)
-	CMPQ      R12, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VCVTPH2PS 304(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 368(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 432(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 496(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 560(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCVTPH2PS 624(SP), Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R12
-	JEQ   piece42
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R12
-	JEQ   piece46
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R12
-	JEQ   piece47
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R12
-	JEQ   piece48
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R12
-	JEQ   piece49
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R12
-	JEQ   piece50
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece50:
-laneend:
-	VZEROUPPER
-	RET
-
-// func MinMaxBF16AVX2(x *uint16, min *float32, max *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7f800000, Y14 0xff800000
-	// per group: nothing
-	// vector registers in use at once: 15
-	MOVQ         x+0(FP), DI
-	MOVQ         min+8(FP), SI
-	MOVQ         max+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+8
-	JEQ          tree
-	TESTQ        $0x0000001f, R9
-	JEQ          tree4
-	CMPQ         R9, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R9
-	JEQ          tree2
-	CMPQ         R9, $+256
-	JGE          tree2
-	CMPQ         R9, $+8
-	JGE          tree1
-
-groups:
-	VMOVAPS Y15, Y13
-	VMOVAPS Y15, Y12
-	VMOVAPS Y15, Y11
-	VMOVAPS Y15, Y10
-	VXORPS  Y9, Y9, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
-	VMOVAPS Y14, Y5
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
-
-grouploop:
-	VPMOVZXWD (DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y8, Y8
-	VPMOVZXWD 16(DI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y12, Y12
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y7, Y7
-	VPMOVZXWD 32(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y11, Y11
-	VMAXPS    Y0, Y6, Y6
-	VPMOVZXWD 48(DI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y10, Y10
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y5, Y5
-	ADDQ      $+64, DI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   BX, BX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VPMOVZXWD (SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y13, Y13
-	VMAXPS    Y0, Y8, Y8
-	VPMOVZXWD 16(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y12, Y12
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y7, Y7
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMINPS    Y0, Y11, Y11
-	VMAXPS    Y0, Y6, Y6
-	VPMOVZXWD 48(SP), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y10, Y10
-	VCMPPS    $0x03, Y1, Y0, Y0
-	VORPS     Y9, Y0, Y9
-	VMAXPS    Y1, Y5, Y5
-	LEAQ      (DI)(BX*2), DI
-
-groupend:
-	VMINPS       Y11, Y13, Y0
-	VMINPS       Y10, Y12, Y1
-	VMINPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VMINPS       X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VMINPS       X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y9, AX
-	NEGL         AX
-	SBBL         AX, AX
-	VMOVD        AX, X0
-	VMAXPS       Y6, Y8, Y2
-	VMAXPS       Y5, Y7, Y3
-	VMAXPS       Y3, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VMAXPS       X3, X2, X3
-	VPERMILPS    $0x4e, X3, X2
-	VMAXPS       X2, X3, X2
-	VPERMILPS    $0xb1, X2, X3
-	VMAXPS       X3, X2, X3
-	VADDPS       Y0, Y1, Y1
-	VMOVSS       X1, (SI)
-	VADDPS       Y0, Y3, Y3
-	VMOVSS       X3, (DX)
-	ADDQ         $+4, SI
-	ADDQ         $+4, DX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  treeend
-
-treeloop:
-	VXORPS     Y0, Y0, Y0
-	VPMOVZXWD  (DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXWD  16(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VCMPPS     $0x03, Y2, Y1, Y3
-	VORPS      Y0, Y3, Y0
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VMINPS     Y1, Y3, Y2
-	VMAXPS     Y1, Y3, Y3
-	VPMOVZXWD  32(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXWD  48(DI), Y4
-	VPSLLD     $0x10, Y4, Y4
-	VCMPPS     $0x03, Y4, Y1, Y5
-	VORPS      Y0, Y5, Y0
-	VBLENDPS   $0xcc, Y4, Y1, Y5
-	VSHUFPS    $0x4e, Y4, Y1, Y1
-	VMINPS     Y1, Y5, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y6
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMINPS     Y2, Y6, Y6
-	VMAXPS     Y1, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y1
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VMAXPS     Y3, Y1, Y1
-	VPMOVZXWD  64(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPMOVZXWD  80(DI), Y3
-	VPSLLD     $0x10, Y3, Y3
-	VCMPPS     $0x03, Y3, Y2, Y4
-	VORPS      Y0, Y4, Y0
-	VBLENDPS   $0xcc, Y3, Y2, Y4
-	VSHUFPS    $0x4e, Y3, Y2, Y2
-	VMINPS     Y2, Y4, Y3
-	VMAXPS     Y2, Y4, Y4
-	VPMOVZXWD  96(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPMOVZXWD  112(DI), Y5
-	VPSLLD     $0x10, Y5, Y5
-	VCMPPS     $0x03, Y5, Y2, Y7
-	VORPS      Y0, Y7, Y0
-	VBLENDPS   $0xcc, Y5, Y2, Y7
-	VSHUFPS    $0x4e, Y5, Y2, Y2
-	VMINPS     Y2, Y7, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y8
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VMINPS     Y3, Y8, Y8
-	VBLENDPS   $0xf0, Y8, Y6, Y3
-	VPERM2F128 $0x21, Y8, Y6, Y6
-	VMINPS     Y6, Y3, Y3
-	VMAXPS     Y2, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y4, Y2
-	VSHUFPS    $0xdd, Y7, Y4, Y4
-	VMAXPS     Y4, Y2, Y2
-	VBLENDPS   $0xf0, Y2, Y1, Y4
-	VPERM2F128 $0x21, Y2, Y1, Y1
-	VMAXPS     Y1, Y4, Y4
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y3, Y3
-	VMOVUPS    Y3, (SI)
-	VADDPS     Y0, Y4, Y4
-	VMOVUPS    Y4, (DX)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ R8, $+8
-	JLT  tree4end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree4loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y3
-	VMAXPS    Y2, Y1, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y3, Y3
-	VMAXPS    Y1, Y4, Y4
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y3, Y3
-	VMAXPS    Y2, Y4, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done0
-
-tree4turn0:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VPMOVZXWD 48(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y5, Y3, Y3
-	VMAXPS    Y6, Y4, Y4
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done1
-
-tree4turn1:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VPMOVZXWD 48(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y1
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VMINPS    Y3, Y1, Y1
-	VBLENDPS  $0xcc, Y6, Y4, Y2
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMAXPS    Y4, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y5
-	VMAXPS    Y4, Y3, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VPMOVZXWD 32(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y5, Y5
-	VMAXPS    Y3, Y6, Y6
-	VPMOVZXWD 48(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y5, Y5
-	VMAXPS    Y4, Y6, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree4done2
-
-tree4turn2:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VPMOVZXWD 32(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y7, Y7
-	VMAXPS    Y3, Y8, Y8
-	VPMOVZXWD 48(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y7, Y7
-	VMAXPS    Y4, Y8, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VPMOVZXWD 32(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y7, Y7
-	VMAXPS    Y3, Y8, Y8
-	VPMOVZXWD 48(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y7, Y7
-	VMAXPS    Y4, Y8, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree4done3
-
-tree4turn3:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y9
-	VMAXPS    Y4, Y3, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VPMOVZXWD 32(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y9, Y9
-	VMAXPS    Y3, Y10, Y10
-	VPMOVZXWD 48(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y9, Y9
-	VMAXPS    Y4, Y10, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y3
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMINPS    Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y8, Y6, Y1
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y1, Y1
-	VSHUFPS   $0x88, Y1, Y2, Y3
-	VSHUFPS   $0xdd, Y1, Y2, Y2
-	VMAXPS    Y2, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y5, Y5
-	VMAXPS    Y1, Y6, Y6
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y5, Y5
-	VMAXPS    Y2, Y6, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done4
-
-tree4turn4:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VPMOVZXWD 48(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y7, Y7
-	VMAXPS    Y1, Y8, Y8
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y7, Y7
-	VMAXPS    Y2, Y8, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree4done5
-
-tree4turn5:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y9
-	VMAXPS    Y2, Y1, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VPMOVZXWD 32(R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y9, Y9
-	VMAXPS    Y1, Y10, Y10
-	VPMOVZXWD 48(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y9, Y9
-	VMAXPS    Y2, Y10, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y1
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y1, Y1
-	VBLENDPS  $0xcc, Y8, Y6, Y2
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y7
-	VMAXPS    Y6, Y5, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VPMOVZXWD 32(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y7, Y7
-	VMAXPS    Y5, Y8, Y8
-	VPMOVZXWD 48(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y7, Y7
-	VMAXPS    Y6, Y8, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree4done6
-
-tree4turn6:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VPMOVZXWD 32(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y9, Y9
-	VMAXPS    Y5, Y10, Y10
-	VPMOVZXWD 48(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y9, Y9
-	VMAXPS    Y6, Y10, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VPMOVZXWD 32(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y9, Y9
-	VMAXPS    Y5, Y10, Y10
-	VPMOVZXWD 48(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y9, Y9
-	VMAXPS    Y6, Y10, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree4done7
-
-tree4turn7:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y11
-	VMAXPS    Y6, Y5, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VPMOVZXWD 32(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y11, Y11
-	VMAXPS    Y5, Y12, Y12
-	VPMOVZXWD 48(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y11, Y11
-	VMAXPS    Y6, Y12, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y11, Y9, Y9
-	VMAXPS    Y12, Y10, Y10
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y9, Y7, Y5
-	VSHUFPS    $0x4e, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y1, Y6
-	VSHUFPS    $0xdd, Y5, Y1, Y1
-	VMINPS     Y1, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y1
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VMINPS     Y4, Y1, Y1
-	VBLENDPS   $0xcc, Y10, Y8, Y4
-	VSHUFPS    $0x4e, Y10, Y8, Y8
-	VMAXPS     Y8, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y5
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMAXPS     Y2, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y2
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMAXPS     Y3, Y2, Y2
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree2loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y3
-	VMAXPS    Y2, Y1, Y4
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done0
-
-tree2turn0:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y5, Y3, Y3
-	VMAXPS    Y6, Y4, Y4
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done1
-
-tree2turn1:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y1
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VMINPS    Y3, Y1, Y1
-	VBLENDPS  $0xcc, Y6, Y4, Y2
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMAXPS    Y4, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y5
-	VMAXPS    Y4, Y3, Y6
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree2done2
-
-tree2turn2:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y7
-	VMAXPS    Y4, Y3, Y8
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	CMPQ      R10, BX
-	JGE       tree2done3
-
-tree2turn3:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y3, Y9
-	VMAXPS    Y4, Y3, Y10
-	VCMPPS    $0x03, Y4, Y3, Y3
-	VORPS     Y0, Y3, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y3
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y1, Y4
-	VSHUFPS   $0xdd, Y3, Y1, Y1
-	VMINPS    Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y8, Y6, Y1
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y1, Y1
-	VSHUFPS   $0x88, Y1, Y2, Y3
-	VSHUFPS   $0xdd, Y1, Y2, Y2
-	VMAXPS    Y2, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y5
-	VMAXPS    Y2, Y1, Y6
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done4
-
-tree2turn4:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y7, Y5, Y5
-	VMAXPS    Y8, Y6, Y6
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y7
-	VMAXPS    Y2, Y1, Y8
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	CMPQ      R10, BX
-	JGE       tree2done5
-
-tree2turn5:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y1, Y9
-	VMAXPS    Y2, Y1, Y10
-	VCMPPS    $0x03, Y2, Y1, Y1
-	VORPS     Y0, Y1, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y7, Y5, Y1
-	VSHUFPS   $0x4e, Y7, Y5, Y5
-	VMINPS    Y5, Y1, Y1
-	VBLENDPS  $0xcc, Y8, Y6, Y2
-	VSHUFPS   $0x4e, Y8, Y6, Y6
-	VMAXPS    Y6, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y7
-	VMAXPS    Y6, Y5, Y8
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree2done6
-
-tree2turn6:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y9, Y7, Y7
-	VMAXPS    Y10, Y8, Y8
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y9
-	VMAXPS    Y6, Y5, Y10
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	CMPQ      R10, BX
-	JGE       tree2done7
-
-tree2turn7:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VMINPS    Y6, Y5, Y11
-	VMAXPS    Y6, Y5, Y12
-	VCMPPS    $0x03, Y6, Y5, Y5
-	VORPS     Y0, Y5, Y0
-	VMINPS    Y11, Y9, Y9
-	VMAXPS    Y12, Y10, Y10
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+32, R10
-	VBLENDPS   $0xcc, Y9, Y7, Y5
-	VSHUFPS    $0x4e, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y1, Y6
-	VSHUFPS    $0xdd, Y5, Y1, Y1
-	VMINPS     Y1, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y1
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VMINPS     Y4, Y1, Y1
-	VBLENDPS   $0xcc, Y10, Y8, Y4
-	VSHUFPS    $0x4e, Y10, Y8, Y8
-	VMAXPS     Y8, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y5
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VMAXPS     Y2, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y2
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMAXPS     Y3, Y2, Y2
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y1, Y1
-	VMOVUPS    Y1, (SI)
-	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ R8, $+8
-	JLT  tree1end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-tree1loop:
-	VXORPS    Y0, Y0, Y0
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VCMPPS    $0x03, Y1, Y1, Y2
-	VORPS     Y0, Y2, Y0
-	VMOVAPS   Y1, Y2
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done0
-
-tree1turn0:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x03, Y3, Y3, Y4
-	VORPS     Y0, Y4, Y0
-	VMINPS    Y3, Y2, Y2
-	VMAXPS    Y3, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VCMPPS    $0x03, Y3, Y3, Y4
-	VORPS     Y0, Y4, Y0
-	VMOVAPS   Y3, Y4
-	VMOVAPS   Y3, Y3
-	CMPQ      R10, BX
-	JGE       tree1done1
-
-tree1turn1:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y5, Y4, Y4
-	VMAXPS    Y5, Y3, Y3
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y5
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VMINPS    Y2, Y5, Y5
-	VBLENDPS  $0xcc, Y3, Y1, Y2
-	VSHUFPS   $0x4e, Y3, Y1, Y1
-	VMAXPS    Y1, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VCMPPS    $0x03, Y1, Y1, Y3
-	VORPS     Y0, Y3, Y0
-	VMOVAPS   Y1, Y3
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done2
-
-tree1turn2:
-	VPMOVZXWD (R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VCMPPS    $0x03, Y4, Y4, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y4, Y3, Y3
-	VMAXPS    Y4, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VCMPPS    $0x03, Y4, Y4, Y6
-	VORPS     Y0, Y6, Y0
-	VMOVAPS   Y4, Y6
-	VMOVAPS   Y4, Y4
-	CMPQ      R10, BX
-	JGE       tree1done3
-
-tree1turn3:
-	VPMOVZXWD (R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VCMPPS    $0x03, Y7, Y7, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y7, Y6, Y6
-	VMAXPS    Y7, Y4, Y4
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y7
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VMINPS    Y3, Y7, Y7
-	VSHUFPS   $0x88, Y7, Y5, Y3
-	VSHUFPS   $0xdd, Y7, Y5, Y5
-	VMINPS    Y5, Y3, Y3
-	VBLENDPS  $0xcc, Y4, Y1, Y5
-	VSHUFPS   $0x4e, Y4, Y1, Y1
-	VMAXPS    Y1, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y2, Y1
-	VSHUFPS   $0xdd, Y5, Y2, Y2
-	VMAXPS    Y2, Y1, Y1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x03, Y2, Y2, Y4
-	VORPS     Y0, Y4, Y0
-	VMOVAPS   Y2, Y4
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done4
-
-tree1turn4:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMINPS    Y5, Y4, Y4
-	VMAXPS    Y5, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VCMPPS    $0x03, Y5, Y5, Y6
-	VORPS     Y0, Y6, Y0
-	VMOVAPS   Y5, Y6
-	VMOVAPS   Y5, Y5
-	CMPQ      R10, BX
-	JGE       tree1done5
-
-tree1turn5:
-	VPMOVZXWD (R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VCMPPS    $0x03, Y7, Y7, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y7, Y6, Y6
-	VMAXPS    Y7, Y5, Y5
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y7
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y7
-	VBLENDPS  $0xcc, Y5, Y2, Y4
-	VSHUFPS   $0x4e, Y5, Y2, Y2
-	VMAXPS    Y2, Y4, Y4
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VCMPPS    $0x03, Y2, Y2, Y5
-	VORPS     Y0, Y5, Y0
-	VMOVAPS   Y2, Y5
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done6
-
-tree1turn6:
-	VPMOVZXWD (R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VCMPPS    $0x03, Y6, Y6, Y8
-	VORPS     Y0, Y8, Y0
-	VMINPS    Y6, Y5, Y5
-	VMAXPS    Y6, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VCMPPS    $0x03, Y6, Y6, Y8
-	VORPS     Y0, Y8, Y0
-	VMOVAPS   Y6, Y8
-	VMOVAPS   Y6, Y6
-	CMPQ      R10, BX
-	JGE       tree1done7
-
-tree1turn7:
-	VPMOVZXWD (R10), Y9
-	VPSLLD    $0x10, Y9, Y9
-	VCMPPS    $0x03, Y9, Y9, Y10
-	VORPS     Y0, Y10, Y0
-	VMINPS    Y9, Y8, Y8
-	VMAXPS    Y9, Y6, Y6
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       BX, R10
-	ADDQ       $+16, R10
-	VBLENDPS   $0xcc, Y8, Y5, Y9
-	VSHUFPS    $0x4e, Y8, Y5, Y5
-	VMINPS     Y5, Y9, Y9
-	VSHUFPS    $0x88, Y9, Y7, Y5
-	VSHUFPS    $0xdd, Y9, Y7, Y7
-	VMINPS     Y7, Y5, Y5
-	VBLENDPS   $0xf0, Y5, Y3, Y7
-	VPERM2F128 $0x21, Y5, Y3, Y3
-	VMINPS     Y3, Y7, Y7
-	VBLENDPS   $0xcc, Y6, Y2, Y3
-	VSHUFPS    $0x4e, Y6, Y2, Y2
-	VMAXPS     Y2, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y4, Y2
-	VSHUFPS    $0xdd, Y3, Y4, Y4
-	VMAXPS     Y4, Y2, Y2
-	VBLENDPS   $0xf0, Y2, Y1, Y3
-	VPERM2F128 $0x21, Y2, Y1, Y1
-	VMAXPS     Y1, Y3, Y3
-	VMOVMSKPS  Y0, AX
-	TESTL      AX, AX
-	JNE        groups
-	VXORPS     Y0, Y0, Y0
-	VADDPS     Y0, Y7, Y7
-	VMOVUPS    Y7, (SI)
-	VADDPS     Y0, Y3, Y3
-	VMOVUPS    Y3, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $64-32
-	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
-	// per call: Y15 0x7fffffff, Y14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVQ         x+0(FP), DI
-	MOVQ         most+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
-	CMPQ         R8, $+8
-	JEQ          tree
-	TESTQ        $0x0000001f, R8
-	JEQ          tree4
-	CMPQ         R8, $+512
-	JGE          tree4
-	TESTQ        $0x0000000f, R8
-	JEQ          tree2
-	CMPQ         R8, $+256
-	JGE          tree2
-	CMPQ         R8, $+8
-	JGE          tree1
-
-groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	VMOVAPS Y14, Y11
-	VMOVAPS Y14, Y10
-	MOVQ    R8, DX
-	CMPQ    DX, $+32
-	JLT     grouptail
-
-grouploop:
-	VPMOVZXWD (DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y13, Y13
-	VPMOVZXWD 16(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y12, Y12
-	VPMOVZXWD 32(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y11, Y11
-	VPMOVZXWD 48(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y10, Y10
-	ADDQ      $+64, DI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   DX, DX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, DX
-	JEQ     piece1
-	MOVQ    DX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VPMOVZXWD (SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y13, Y13
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y12, Y12
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y11, Y11
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMAXSD   Y0, Y10, Y10
-	LEAQ      (DI)(DX*2), DI
-
-groupend:
-	VPMAXSD      Y11, Y13, Y0
-	VPMAXSD      Y10, Y12, Y1
-	VPMAXSD      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXSD      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXSD      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXSD      X1, X0, X1
-	VMOVSS       X1, (SI)
-	ADDQ         $+4, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ BX, $+8
-	JLT  treeend
-
-treeloop:
-	VPMOVZXWD  (DI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPAND      Y15, Y0, Y0
-	VPMOVZXWD  16(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VPMOVZXWD  32(DI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPAND      Y15, Y0, Y0
-	VPMOVZXWD  48(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y3
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSD    Y0, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y2, Y0
-	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXSD    Y2, Y0, Y0
-	VPMOVZXWD  64(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPAND      Y15, Y1, Y1
-	VPMOVZXWD  80(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y3, Y3
-	VPMOVZXWD  96(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPAND      Y15, Y1, Y1
-	VPMOVZXWD  112(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ BX, $+8
-	JLT  tree4end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+64, R10
-
-tree4loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 48(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree4done0
-
-tree4turn0:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done1
-
-tree4turn1:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 48(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree4done2
-
-tree4turn2:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 32(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 48(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 32(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done3
-
-tree4turn3:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMOVZXWD 32(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMOVZXWD 48(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done4
-
-tree4turn4:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree4done5
-
-tree4turn5:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMOVZXWD 32(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMOVZXWD 48(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree4done6
-
-tree4turn6:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMOVZXWD 32(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMOVZXWD 48(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      DX, R9
-	ADDQ      $+64, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(DX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMOVZXWD 32(DX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMOVZXWD 48(DX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree4done7
-
-tree4turn7:
-	VPMOVZXWD (R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMOVZXWD 16(R9), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMOVZXWD 32(R9), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMOVZXWD 48(R9), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+64, R9
-	CMPQ      R9, DX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       DX, R9
-	ADDQ       $+64, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ BX, $+8
-	JLT  tree2end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+32, R10
-
-tree2loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree2done0
-
-tree2turn0:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done1
-
-tree2turn1:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree2done2
-
-tree2turn2:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done3
-
-tree2turn3:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done4
-
-tree2turn4:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree2done5
-
-tree2turn5:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMOVZXWD 16(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree2done6
-
-tree2turn6:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      DX, R9
-	ADDQ      $+32, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMOVZXWD 16(DX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree2done7
-
-tree2turn7:
-	VPMOVZXWD (R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMOVZXWD 16(R9), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPAND     Y15, Y5, Y5
-	VPMAXSD   Y5, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+32, R9
-	CMPQ      R9, DX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       DX, R9
-	ADDQ       $+32, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ BX, $+8
-	JLT  tree1end
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+16, R10
-
-tree1loop:
-	MOVQ      DI, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VMOVAPS   Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree1done0
-
-tree1turn0:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done1
-
-tree1turn1:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPAND     Y15, Y0, Y0
-	VMOVAPS   Y0, Y0
-	CMPQ      R9, DX
-	JGE       tree1done2
-
-tree1turn2:
-	VPMOVZXWD (R9), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done3
-
-tree1turn3:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done4
-
-tree1turn4:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VMOVAPS   Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree1done5
-
-tree1turn5:
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPAND     Y15, Y1, Y1
-	VMOVAPS   Y1, Y1
-	CMPQ      R9, DX
-	JGE       tree1done6
-
-tree1turn6:
-	VPMOVZXWD (R9), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      DX, R9
-	ADDQ      $+16, R9
-	MOVQ      R9, DX
-	ADDQ      R10, DX
-	VPMOVZXWD (DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPAND     Y15, Y2, Y2
-	VMOVAPS   Y2, Y2
-	CMPQ      R9, DX
-	JGE       tree1done7
-
-tree1turn7:
-	VPMOVZXWD (R9), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPAND     Y15, Y4, Y4
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+16, R9
-	CMPQ      R9, DX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       DX, R9
-	ADDQ       $+16, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VMOVUPS    Y2, (SI)
-	MOVQ       R9, DI
-	ADDQ       $+32, SI
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·ReachBF16AVX2(SB), NOSPLIT, $64-40
-	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x0, Y14 0x0
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVQ   x+0(FP), DI
-	MOVQ   low+8(FP), SI
-	MOVQ   high+16(FP), DX
-	VXORPS Y15, Y15, Y15
-	VXORPS Y14, Y14, Y14
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
-	CMPQ   R9, $+8
-	JEQ    tree
-	TESTQ  $0x0000001f, R9
-	JEQ    tree4
-	CMPQ   R9, $+512
-	JGE    tree4
-	TESTQ  $0x0000000f, R9
-	JEQ    tree2
-	CMPQ   R9, $+256
-	JGE    tree2
-	CMPQ   R9, $+8
-	JGE    tree1
-
-groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	VMOVAPS Y14, Y11
-	VMOVAPS Y14, Y10
-	VMOVAPS Y14, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
-	MOVQ    R9, BX
-	CMPQ    BX, $+32
-	JLT     grouptail
-
-grouploop:
-	VPMOVZXWD (DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y13, Y13
-	VPMAXSD   Y0, Y9, Y9
-	VPMOVZXWD 16(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y12, Y12
-	VPMAXSD   Y0, Y8, Y8
-	VPMOVZXWD 32(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y11, Y11
-	VPMAXSD   Y0, Y7, Y7
-	VPMOVZXWD 48(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y10, Y10
-	VPMAXSD   Y0, Y6, Y6
-	ADDQ      $+64, DI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
-
-grouptail:
-	TESTQ   BX, BX
-	JEQ     groupend
-	MOVWLZX (DI), AX
-	MOVQ    AX, CX
-	SHLQ    $0x10, CX
-	ORQ     CX, AX
-	MOVQ    AX, CX
-	SHLQ    $0x20, CX
-	ORQ     CX, AX
-	MOVQ    AX, (SP)
-	MOVQ    AX, 8(SP)
-	MOVQ    AX, 16(SP)
-	MOVQ    AX, 24(SP)
-	MOVQ    AX, 32(SP)
-	MOVQ    AX, 40(SP)
-	MOVQ    AX, 48(SP)
-	MOVQ    AX, 56(SP)
-	TESTQ   $0x00000010, BX
-	JEQ     piece1
-	MOVQ    BX, AX
-	ANDQ    $-32, AX
-	SHLQ    $0x01, AX
-	MOVQ    (DI)(AX*1), CX
-	MOVQ    CX, (SP)(AX*1)
-	MOVQ    8(DI)(AX*1), CX
-	MOVQ    CX, 8(SP)(AX*1)
-	MOVQ    16(DI)(AX*1), CX
-	MOVQ    CX, 16(SP)(AX*1)
-	MOVQ    24(DI)(AX*1), CX
-	MOVQ    CX, 24(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DI)(AX*1), CX
-	MOVW  CX, (SP)(AX*1)
-
-piece5:
-	VPMOVZXWD (SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y13, Y13
-	VPMAXSD   Y0, Y9, Y9
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y12, Y12
-	VPMAXSD   Y0, Y8, Y8
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y11, Y11
-	VPMAXSD   Y0, Y7, Y7
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMAXUD   Y0, Y10, Y10
-	VPMAXSD   Y0, Y6, Y6
-	LEAQ      (DI)(BX*2), DI
-
-groupend:
-	VPMAXUD      Y11, Y13, Y0
-	VPMAXUD      Y10, Y12, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXUD      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXUD      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXUD      X1, X0, X1
-	VPMAXSD      Y7, Y9, Y0
-	VPMAXSD      Y6, Y8, Y2
-	VPMAXSD      Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VPMAXSD      X2, X0, X2
-	VPERMILPS    $0x4e, X2, X0
-	VPMAXSD      X0, X2, X0
-	VPERMILPS    $0xb1, X0, X2
-	VPMAXSD      X2, X0, X2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPSRLD       $0x1f, Y1, Y3
-	VPSUBD       Y3, Y15, Y3
-	VPAND        Y3, Y1, Y1
-	VADDPS       Y14, Y1, Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (SI)
-	VMOVSS       X2, (DX)
-	ADDQ         $+4, SI
-	ADDQ         $+4, DX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  treeend
-
-treeloop:
-	VPMOVZXWD  (DI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPMOVZXWD  16(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUD    Y0, Y2, Y1
-	VPMAXSD    Y0, Y2, Y2
-	VPMOVZXWD  32(DI), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VPMOVZXWD  48(DI), Y3
-	VPSLLD     $0x10, Y3, Y3
-	VBLENDPS   $0xcc, Y3, Y0, Y4
-	VSHUFPS    $0x4e, Y3, Y0, Y0
-	VPMAXUD    Y0, Y4, Y3
-	VSHUFPS    $0x88, Y3, Y1, Y5
-	VSHUFPS    $0xdd, Y3, Y1, Y1
-	VPMAXUD    Y1, Y5, Y5
-	VPMAXSD    Y0, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y0
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXSD    Y2, Y0, Y0
-	VPMOVZXWD  64(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXWD  80(DI), Y2
-	VPSLLD     $0x10, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUD    Y1, Y3, Y2
-	VPMAXSD    Y1, Y3, Y3
-	VPMOVZXWD  96(DI), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VPMOVZXWD  112(DI), Y4
-	VPSLLD     $0x10, Y4, Y4
-	VBLENDPS   $0xcc, Y4, Y1, Y6
-	VSHUFPS    $0x4e, Y4, Y1, Y1
-	VPMAXUD    Y1, Y6, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y7
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXUD    Y2, Y7, Y7
-	VBLENDPS   $0xf0, Y7, Y5, Y2
-	VPERM2F128 $0x21, Y7, Y5, Y5
-	VPMAXUD    Y5, Y2, Y2
-	VPMAXSD    Y1, Y6, Y6
-	VSHUFPS    $0x88, Y6, Y3, Y1
-	VSHUFPS    $0xdd, Y6, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y3
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y3, Y3
-	VCMPPS     $0x07, Y3, Y3, Y0
-	VPSRLD     $0x1f, Y2, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y2, Y2
-	VADDPS     Y14, Y2, Y2
-	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y3, (DX)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree4:
-	CMPQ R8, $+8
-	JLT  tree4end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree4loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y0, Y2
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 48(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree4done0
-
-tree4turn0:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 32(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 48(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXUD   Y4, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn0
-
-tree4done0:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 32(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done1
-
-tree4turn1:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y3, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMOVZXWD 32(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMOVZXWD 48(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn1
-
-tree4done1:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y3
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y0, Y4
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 32(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	VPMOVZXWD 48(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree4done2
-
-tree4turn2:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMOVZXWD 32(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMOVZXWD 48(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn2
-
-tree4done2:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMOVZXWD 32(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMOVZXWD 48(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done3
-
-tree4turn3:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMOVZXWD 32(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMOVZXWD 48(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn3
-
-tree4done3:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y5
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VPMAXUD   Y4, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y3, Y4
-	VSHUFPS   $0xdd, Y5, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y1, Y3
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done4
-
-tree4turn4:
-	VPMOVZXWD (R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMOVZXWD 32(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMOVZXWD 48(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMAXUD   Y6, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn4
-
-tree4done4:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMOVZXWD 32(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMOVZXWD 48(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree4done5
-
-tree4turn5:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMOVZXWD 32(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMOVZXWD 48(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn5
-
-tree4done5:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y5
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VPMAXUD   Y3, Y5, Y5
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y1, Y6
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 32(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	VPMOVZXWD 48(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree4done6
-
-tree4turn6:
-	VPMOVZXWD (R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMOVZXWD 32(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMOVZXWD 48(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn6
-
-tree4done6:
-	MOVQ      BX, R10
-	ADDQ      $+64, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(BX), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMOVZXWD 32(BX), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMOVZXWD 48(BX), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree4done7
-
-tree4turn7:
-	VPMOVZXWD (R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMOVZXWD 16(R10), Y9
-	VPSLLD    $0x10, Y9, Y9
-	VPMAXUD   Y9, Y7, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMOVZXWD 32(R10), Y9
-	VPSLLD    $0x10, Y9, Y9
-	VPMAXUD   Y9, Y10, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMOVZXWD 48(R10), Y9
-	VPSLLD    $0x10, Y9, Y9
-	VPMAXUD   Y9, Y10, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMAXUD   Y10, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	ADDQ      $+64, R10
-	CMPQ      R10, BX
-	JLT       tree4turn7
-
-tree4done7:
-	MOVQ       BX, R10
-	ADDQ       $+64, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUD    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUD    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUD    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree2:
-	CMPQ R8, $+8
-	JLT  tree2end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree2loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y0, Y2
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree2done0
-
-tree2turn0:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	VPMAXUD   Y4, Y2, Y2
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn0
-
-tree2done0:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y1, Y4
-	VPMAXSD   Y3, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done1
-
-tree2turn1:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y3, Y6
-	VPMAXSD   Y5, Y3, Y3
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y3, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn1
-
-tree2done1:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y4, Y2, Y3
-	VSHUFPS   $0x4e, Y4, Y2, Y2
-	VPMAXUD   Y2, Y3, Y3
-	VBLENDPS  $0xcc, Y1, Y0, Y2
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y2, Y2
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMAXUD   Y1, Y0, Y4
-	VPMAXSD   Y1, Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree2done2
-
-tree2turn2:
-	VPMOVZXWD (R10), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	VPMAXUD   Y6, Y4, Y4
-	VPMAXSD   Y1, Y0, Y0
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn2
-
-tree2done2:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y1, Y6
-	VPMAXSD   Y5, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done3
-
-tree2turn3:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn3
-
-tree2done3:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y6, Y4, Y5
-	VSHUFPS   $0x4e, Y6, Y4, Y4
-	VPMAXUD   Y4, Y5, Y5
-	VSHUFPS   $0x88, Y5, Y3, Y4
-	VSHUFPS   $0xdd, Y5, Y3, Y3
-	VPMAXUD   Y3, Y4, Y4
-	VBLENDPS  $0xcc, Y1, Y0, Y3
-	VSHUFPS   $0x4e, Y1, Y0, Y0
-	VPMAXSD   Y0, Y3, Y3
-	VSHUFPS   $0x88, Y3, Y2, Y0
-	VSHUFPS   $0xdd, Y3, Y2, Y2
-	VPMAXSD   Y2, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y1, Y3
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done4
-
-tree2turn4:
-	VPMOVZXWD (R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	VPMAXUD   Y6, Y3, Y3
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn4
-
-tree2done4:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y2, Y6
-	VPMAXSD   Y5, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree2done5
-
-tree2turn5:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y5, Y8
-	VPMAXSD   Y7, Y5, Y5
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y5, Y2, Y2
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn5
-
-tree2done5:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	VBLENDPS  $0xcc, Y6, Y3, Y5
-	VSHUFPS   $0x4e, Y6, Y3, Y3
-	VPMAXUD   Y3, Y5, Y5
-	VBLENDPS  $0xcc, Y2, Y1, Y3
-	VSHUFPS   $0x4e, Y2, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y1, Y6
-	VPMAXSD   Y2, Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree2done6
-
-tree2turn6:
-	VPMOVZXWD (R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	VPMAXUD   Y8, Y6, Y6
-	VPMAXSD   Y2, Y1, Y1
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn6
-
-tree2done6:
-	MOVQ      BX, R10
-	ADDQ      $+32, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 16(BX), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMAXUD   Y7, Y2, Y8
-	VPMAXSD   Y7, Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree2done7
-
-tree2turn7:
-	VPMOVZXWD (R10), Y7
-	VPSLLD    $0x10, Y7, Y7
-	VPMOVZXWD 16(R10), Y9
-	VPSLLD    $0x10, Y9, Y9
-	VPMAXUD   Y9, Y7, Y10
-	VPMAXSD   Y9, Y7, Y7
-	VPMAXUD   Y10, Y8, Y8
-	VPMAXSD   Y7, Y2, Y2
-	ADDQ      $+32, R10
-	CMPQ      R10, BX
-	JLT       tree2turn7
-
-tree2done7:
-	MOVQ       BX, R10
-	ADDQ       $+32, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUD    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUD    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUD    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSD    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree2loop
-
-tree2end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-tree1:
-	CMPQ R8, $+8
-	JLT  tree1end
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-tree1loop:
-	MOVQ      DI, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVAPS   Y0, Y1
-	VMOVAPS   Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree1done0
-
-tree1turn0:
-	VPMOVZXWD (R10), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMAXUD   Y2, Y1, Y1
-	VPMAXSD   Y2, Y0, Y0
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn0
-
-tree1done0:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVAPS   Y2, Y3
-	VMOVAPS   Y2, Y2
-	CMPQ      R10, BX
-	JGE       tree1done1
-
-tree1turn1:
-	VPMOVZXWD (R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPMAXUD   Y4, Y3, Y3
-	VPMAXSD   Y4, Y2, Y2
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn1
-
-tree1done1:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y3, Y1, Y4
-	VSHUFPS   $0x4e, Y3, Y1, Y1
-	VPMAXUD   Y1, Y4, Y4
-	VBLENDPS  $0xcc, Y2, Y0, Y1
-	VSHUFPS   $0x4e, Y2, Y0, Y0
-	VPMAXSD   Y0, Y1, Y1
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVAPS   Y0, Y2
-	VMOVAPS   Y0, Y0
-	CMPQ      R10, BX
-	JGE       tree1done2
-
-tree1turn2:
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VPMAXUD   Y3, Y2, Y2
-	VPMAXSD   Y3, Y0, Y0
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn2
-
-tree1done2:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVAPS   Y3, Y5
-	VMOVAPS   Y3, Y3
-	CMPQ      R10, BX
-	JGE       tree1done3
-
-tree1turn3:
-	VPMOVZXWD (R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VPMAXUD   Y6, Y5, Y5
-	VPMAXSD   Y6, Y3, Y3
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn3
-
-tree1done3:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y5, Y2, Y6
-	VSHUFPS   $0x4e, Y5, Y2, Y2
-	VPMAXUD   Y2, Y6, Y6
-	VSHUFPS   $0x88, Y6, Y4, Y2
-	VSHUFPS   $0xdd, Y6, Y4, Y4
-	VPMAXUD   Y4, Y2, Y2
-	VBLENDPS  $0xcc, Y3, Y0, Y4
-	VSHUFPS   $0x4e, Y3, Y0, Y0
-	VPMAXSD   Y0, Y4, Y4
-	VSHUFPS   $0x88, Y4, Y1, Y0
-	VSHUFPS   $0xdd, Y4, Y1, Y1
-	VPMAXSD   Y1, Y0, Y0
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVAPS   Y1, Y3
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done4
-
-tree1turn4:
-	VPMOVZXWD (R10), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VPMAXUD   Y4, Y3, Y3
-	VPMAXSD   Y4, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn4
-
-tree1done4:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMOVAPS   Y4, Y5
-	VMOVAPS   Y4, Y4
-	CMPQ      R10, BX
-	JGE       tree1done5
-
-tree1turn5:
-	VPMOVZXWD (R10), Y6
-	VPSLLD    $0x10, Y6, Y6
-	VPMAXUD   Y6, Y5, Y5
-	VPMAXSD   Y6, Y4, Y4
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn5
-
-tree1done5:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	VBLENDPS  $0xcc, Y5, Y3, Y6
-	VSHUFPS   $0x4e, Y5, Y3, Y3
-	VPMAXUD   Y3, Y6, Y6
-	VBLENDPS  $0xcc, Y4, Y1, Y3
-	VSHUFPS   $0x4e, Y4, Y1, Y1
-	VPMAXSD   Y1, Y3, Y3
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVAPS   Y1, Y4
-	VMOVAPS   Y1, Y1
-	CMPQ      R10, BX
-	JGE       tree1done6
-
-tree1turn6:
-	VPMOVZXWD (R10), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VPMAXUD   Y5, Y4, Y4
-	VPMAXSD   Y5, Y1, Y1
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn6
-
-tree1done6:
-	MOVQ      BX, R10
-	ADDQ      $+16, R10
-	MOVQ      R10, BX
-	ADDQ      R11, BX
-	VPMOVZXWD (BX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVAPS   Y5, Y7
-	VMOVAPS   Y5, Y5
-	CMPQ      R10, BX
-	JGE       tree1done7
-
-tree1turn7:
-	VPMOVZXWD (R10), Y8
-	VPSLLD    $0x10, Y8, Y8
-	VPMAXUD   Y8, Y7, Y7
-	VPMAXSD   Y8, Y5, Y5
-	ADDQ      $+16, R10
-	CMPQ      R10, BX
-	JLT       tree1turn7
-
-tree1done7:
-	MOVQ       BX, R10
-	ADDQ       $+16, R10
-	VBLENDPS   $0xcc, Y7, Y4, Y8
-	VSHUFPS    $0x4e, Y7, Y4, Y4
-	VPMAXUD    Y4, Y8, Y8
-	VSHUFPS    $0x88, Y8, Y6, Y4
-	VSHUFPS    $0xdd, Y8, Y6, Y6
-	VPMAXUD    Y6, Y4, Y4
-	VBLENDPS   $0xf0, Y4, Y2, Y6
-	VPERM2F128 $0x21, Y4, Y2, Y2
-	VPMAXUD    Y2, Y6, Y6
-	VBLENDPS   $0xcc, Y5, Y1, Y2
-	VSHUFPS    $0x4e, Y5, Y1, Y1
-	VPMAXSD    Y1, Y2, Y2
-	VSHUFPS    $0x88, Y2, Y3, Y1
-	VSHUFPS    $0xdd, Y2, Y3, Y3
-	VPMAXSD    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSD    Y0, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y6, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y6, Y6
-	VADDPS     Y14, Y6, Y6
-	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (SI)
-	VMOVUPS    Y2, (DX)
-	MOVQ       R10, DI
-	ADDQ       $+32, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func MinMaxColumnsBF16AVX2(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-// Requires: AVX, AVX2
-TEXT ·MinMaxColumnsBF16AVX2(SB), $640-72
-	// pointers: DI min, SI max, DX x0, BX x1, R8 x2, R9 x3, R10 x4, R11 x5, R12 elements left
-	// per call: Y15 0x7fffffff, Y14 0x0
-	// vector registers in use at once: 6
-	MOVQ         min+0(FP), DI
-	MOVQ         max+8(FP), SI
-	MOVQ         x0+16(FP), DX
-	MOVQ         x1+24(FP), BX
-	MOVQ         x2+32(FP), R8
-	MOVQ         x3+40(FP), R9
-	MOVQ         x4+48(FP), R10
-	MOVQ         x5+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         n+64(FP), R12
-	CMPQ         R12, $+32
-	JLT          lanetail
-
-laneloop:
-	VMOVUPS   (DI), Y0
-	VMOVUPS   (SI), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD (DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD (BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD (R8), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD (R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD (R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD (R11), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, (SI)
-	VMOVUPS   32(DI), Y0
-	VMOVUPS   32(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 16(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 16(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 16(R8), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 16(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 16(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 16(R11), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
-	VMOVUPS   64(DI), Y0
-	VMOVUPS   64(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 32(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R8), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 32(R11), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 64(SI)
-	VMOVUPS   96(DI), Y0
-	VMOVUPS   96(SI), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(BX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R8), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R9), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R10), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 48(R11), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 96(SI)
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R9
-	ADDQ      $+64, R10
-	ADDQ      $+64, R11
-	SUBQ      $+32, R12
-	CMPQ      R12, $+32
-	JGE       laneloop
-
-lanetail:
-	TESTQ R12, R12
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, (SP)
-	MOVQ  AX, 8(SP)
-	MOVQ  AX, 16(SP)
-	MOVQ  AX, 24(SP)
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece1
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-	MOVQ  32(DI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  40(DI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  48(DI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  56(DI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R12
-	JEQ   piece2
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-	MOVQ  16(DI)(AX*1), CX
-	MOVQ  CX, 16(SP)(AX*1)
-	MOVQ  24(DI)(AX*1), CX
-	MOVQ  CX, 24(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R12
-	JEQ   piece3
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-	MOVQ  8(DI)(AX*1), CX
-	MOVQ  CX, 8(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R12
-	JEQ   piece4
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DI)(AX*1), CX
-	MOVQ  CX, (SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R12
-	JEQ   piece5
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DI)(AX*1), CX
-	MOVL  CX, (SP)(AX*1)
-
-piece5:
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece6
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R12
-	JEQ   piece7
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R12
-	JEQ   piece8
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R12
-	JEQ   piece9
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R12
-	JEQ   piece10
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece10:
-	XORL  AX, AX
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece11
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R12
-	JEQ   piece12
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R12
-	JEQ   piece13
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R12
-	JEQ   piece14
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 256(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R12
-	JEQ   piece15
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 256(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece16
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R12
-	JEQ   piece17
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R12
-	JEQ   piece18
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R12
-	JEQ   piece19
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 320(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R12
-	JEQ   piece20
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (BX)(AX*1), CX
-	MOVW  CX, 320(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	MOVQ  AX, 416(SP)
-	MOVQ  AX, 424(SP)
-	MOVQ  AX, 432(SP)
-	MOVQ  AX, 440(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece21
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-	MOVQ  16(R8)(AX*1), CX
-	MOVQ  CX, 400(SP)(AX*1)
-	MOVQ  24(R8)(AX*1), CX
-	MOVQ  CX, 408(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R12
-	JEQ   piece22
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-	MOVQ  8(R8)(AX*1), CX
-	MOVQ  CX, 392(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R12
-	JEQ   piece23
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R8)(AX*1), CX
-	MOVQ  CX, 384(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R12
-	JEQ   piece24
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R8)(AX*1), CX
-	MOVL  CX, 384(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R12
-	JEQ   piece25
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R8)(AX*1), CX
-	MOVW  CX, 384(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 448(SP)
-	MOVQ  AX, 456(SP)
-	MOVQ  AX, 464(SP)
-	MOVQ  AX, 472(SP)
-	MOVQ  AX, 480(SP)
-	MOVQ  AX, 488(SP)
-	MOVQ  AX, 496(SP)
-	MOVQ  AX, 504(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece26
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-	MOVQ  16(R9)(AX*1), CX
-	MOVQ  CX, 464(SP)(AX*1)
-	MOVQ  24(R9)(AX*1), CX
-	MOVQ  CX, 472(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R12
-	JEQ   piece27
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-	MOVQ  8(R9)(AX*1), CX
-	MOVQ  CX, 456(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R12
-	JEQ   piece28
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R9)(AX*1), CX
-	MOVQ  CX, 448(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R12
-	JEQ   piece29
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R9)(AX*1), CX
-	MOVL  CX, 448(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R12
-	JEQ   piece30
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R9)(AX*1), CX
-	MOVW  CX, 448(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 512(SP)
-	MOVQ  AX, 520(SP)
-	MOVQ  AX, 528(SP)
-	MOVQ  AX, 536(SP)
-	MOVQ  AX, 544(SP)
-	MOVQ  AX, 552(SP)
-	MOVQ  AX, 560(SP)
-	MOVQ  AX, 568(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece31
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-	MOVQ  16(R10)(AX*1), CX
-	MOVQ  CX, 528(SP)(AX*1)
-	MOVQ  24(R10)(AX*1), CX
-	MOVQ  CX, 536(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R12
-	JEQ   piece32
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-	MOVQ  8(R10)(AX*1), CX
-	MOVQ  CX, 520(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R12
-	JEQ   piece33
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R10)(AX*1), CX
-	MOVQ  CX, 512(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R12
-	JEQ   piece34
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R10)(AX*1), CX
-	MOVL  CX, 512(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R12
-	JEQ   piece35
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R10)(AX*1), CX
-	MOVW  CX, 512(SP)(AX*1)
-
-piece35:
-	XORL  AX, AX
-	MOVQ  AX, 576(SP)
-	MOVQ  AX, 584(SP)
-	MOVQ  AX, 592(SP)
-	MOVQ  AX, 600(SP)
-	MOVQ  AX, 608(SP)
-	MOVQ  AX, 616(SP)
-	MOVQ  AX, 624(SP)
-	MOVQ  AX, 632(SP)
-	TESTQ $0x00000010, R12
-	JEQ   piece36
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-	MOVQ  16(R11)(AX*1), CX
-	MOVQ  CX, 592(SP)(AX*1)
-	MOVQ  24(R11)(AX*1), CX
-	MOVQ  CX, 600(SP)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R12
-	JEQ   piece37
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-	MOVQ  8(R11)(AX*1), CX
-	MOVQ  CX, 584(SP)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R12
-	JEQ   piece38
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (R11)(AX*1), CX
-	MOVQ  CX, 576(SP)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R12
-	JEQ   piece39
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (R11)(AX*1), CX
-	MOVL  CX, 576(SP)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R12
-	JEQ   piece40
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (R11)(AX*1), CX
-	MOVW  CX, 576(SP)(AX*1)
-
-piece40:
-	VMOVUPS   (SP), Y0
-	VMOVUPS   128(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 256(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 320(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 384(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 448(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 512(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 576(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 128(SP)
-	CMPQ      R12, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   32(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 272(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 336(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 400(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 464(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 528(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 592(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 160(SP)
-	CMPQ      R12, $+17
-	JLT       lanetailnarrow
-	VMOVUPS   64(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 288(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 352(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 416(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 480(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 544(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 608(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 192(SP)
-	CMPQ      R12, $+25
-	JLT       lanetailnarrow
-	VMOVUPS   96(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VPAND     Y15, Y0, Y2
-	VPMOVZXWD 304(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 368(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 432(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 496(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 560(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VPMOVZXWD 624(SP), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y0
-	VMAXPS    Y3, Y1, Y1
-	VPAND     Y15, Y3, Y3
-	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 224(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, R12
-	JEQ   piece41
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece41:
-	TESTQ $0x00000008, R12
-	JEQ   piece42
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece42:
-	TESTQ $0x00000004, R12
-	JEQ   piece43
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece43:
-	TESTQ $0x00000002, R12
-	JEQ   piece44
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece44:
-	TESTQ $0x00000001, R12
-	JEQ   piece45
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece45:
-	TESTQ $0x00000010, R12
-	JEQ   piece46
-	MOVQ  R12, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-	MOVQ  160(SP)(AX*1), CX
-	MOVQ  CX, 32(SI)(AX*1)
-	MOVQ  168(SP)(AX*1), CX
-	MOVQ  CX, 40(SI)(AX*1)
-	MOVQ  176(SP)(AX*1), CX
-	MOVQ  CX, 48(SI)(AX*1)
-	MOVQ  184(SP)(AX*1), CX
-	MOVQ  CX, 56(SI)(AX*1)
-
-piece46:
-	TESTQ $0x00000008, R12
-	JEQ   piece47
-	MOVQ  R12, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-	MOVQ  144(SP)(AX*1), CX
-	MOVQ  CX, 16(SI)(AX*1)
-	MOVQ  152(SP)(AX*1), CX
-	MOVQ  CX, 24(SI)(AX*1)
-
-piece47:
-	TESTQ $0x00000004, R12
-	JEQ   piece48
-	MOVQ  R12, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-	MOVQ  136(SP)(AX*1), CX
-	MOVQ  CX, 8(SI)(AX*1)
-
-piece48:
-	TESTQ $0x00000002, R12
-	JEQ   piece49
-	MOVQ  R12, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  128(SP)(AX*1), CX
-	MOVQ  CX, (SI)(AX*1)
-
-piece49:
-	TESTQ $0x00000001, R12
-	JEQ   piece50
-	MOVQ  R12, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  128(SP)(AX*1), CX
-	MOVL  CX, (SI)(AX*1)
-
-piece50:
-laneend:
-	VZEROUPPER
-	RET
-
 // func MergeMinMaxAVX2(min *float32, max *float32, x *float32, y *float32, n int)
 // Requires: AVX
 TEXT ·MergeMinMaxAVX2(SB), $512-40
 	// pointers: DI min, SI max, DX x, BX y, R8 elements left
-	// per call: nothing
-	// vector registers in use at once: 3
-	MOVQ min+0(FP), DI
-	MOVQ max+8(FP), SI
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-	MOVQ n+32(FP), R8
-	CMPQ R8, $+32
-	JLT  lanetail
+	// per call: Y15 0x0
+	// vector registers in use at once: 6
+	MOVQ   min+0(FP), DI
+	MOVQ   max+8(FP), SI
+	MOVQ   x+16(FP), DX
+	MOVQ   y+24(FP), BX
+	VXORPS Y15, Y15, Y15
+	MOVQ   n+32(FP), R8
+	CMPQ   R8, $+32
+	JLT    lanetail
 
 laneloop:
 	VMOVUPS   (DI), Y0
-	VMOVUPS   (DX), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, (DI)
-	VMOVUPS   (SI), Y0
-	VMOVUPS   (BX), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, (SI)
+	VMOVUPS   (SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   (DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   (BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, (SI)
 	VMOVUPS   32(DI), Y0
-	VMOVUPS   32(DX), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 32(DI)
-	VMOVUPS   32(SI), Y0
-	VMOVUPS   32(BX), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   32(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   32(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   32(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 32(DI)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
 	VMOVUPS   64(DI), Y0
-	VMOVUPS   64(DX), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   64(SI), Y0
-	VMOVUPS   64(BX), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   64(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   64(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   64(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 64(DI)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 64(SI)
 	VMOVUPS   96(DI), Y0
-	VMOVUPS   96(DX), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 96(DI)
-	VMOVUPS   96(SI), Y0
-	VMOVUPS   96(BX), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 96(SI)
+	VMOVUPS   96(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   96(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   96(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 96(DI)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 96(SI)
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
@@ -13993,59 +4934,91 @@ piece19:
 
 piece20:
 	VMOVUPS   (SP), Y0
-	VMOVUPS   256(SP), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, (SP)
-	VMOVUPS   128(SP), Y0
-	VMOVUPS   384(SP), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 128(SP)
+	VMOVUPS   128(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   256(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   384(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 128(SP)
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
 	VMOVUPS   32(SP), Y0
-	VMOVUPS   288(SP), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 32(SP)
-	VMOVUPS   160(SP), Y0
-	VMOVUPS   416(SP), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 160(SP)
+	VMOVUPS   160(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   288(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   416(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 32(SP)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 160(SP)
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
 	VMOVUPS   64(SP), Y0
-	VMOVUPS   320(SP), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 64(SP)
-	VMOVUPS   192(SP), Y0
-	VMOVUPS   448(SP), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 192(SP)
+	VMOVUPS   192(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   320(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   448(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 64(SP)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 192(SP)
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
 	VMOVUPS   96(SP), Y0
-	VMOVUPS   352(SP), Y1
-	VMINPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 96(SP)
-	VMOVUPS   224(SP), Y0
-	VMOVUPS   480(SP), Y1
-	VMAXPS    Y1, Y0, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y2
-	VMOVUPS   Y2, 224(SP)
+	VMOVUPS   224(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VMOVUPS   352(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VMOVUPS   480(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VMOVUPS   Y4, 96(SP)
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   Y1, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R8
@@ -14186,7 +5159,10078 @@ laneend:
 	VZEROUPPER
 	RET
 
+// func MinMaxF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
+// Requires: AVX, AVX2
+TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
+	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+	// per call: nothing
+	// per group: nothing
+	// loaded at each use: 0x7fffffff, 0x7c000000, 0x0, 0x80008000, 0x0, 0xffffffff
+	// vector registers in use at once: 16
+	MOVQ  x+0(FP), DI
+	MOVQ  min+8(FP), SI
+	MOVQ  max+16(FP), DX
+	MOVQ  groups+24(FP), R8
+	MOVQ  length+32(FP), R9
+	CMPQ  R9, $+16
+	JEQ   tree
+	CMPQ  R9, $+32
+	JEQ   treepair
+	CMPQ  R9, $+8
+	JEQ   treehalf
+	TESTQ $0x0000003f, R9
+	JEQ   tree4
+	CMPQ  R9, $+512
+	JGE   tree4
+	CMPQ  R9, $+16
+	JGE   tree1
+	CMPQ  R9, $+8
+	JGE   treehalves
+
+groups:
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VMOVAPS      Y0, Y15
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VMOVAPS      Y0, Y14
+	VXORPS       Y0, Y0, Y0
+	VMOVAPS      Y0, Y13
+	VXORPS       Y0, Y0, Y0
+	VMOVAPS      Y0, Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VMOVAPS      Y0, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VMOVAPS      Y0, Y10
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPMAXSW Y0, Y15, Y15
+	VPMAXUW Y0, Y13, Y13
+	VPMINUW Y0, Y11, Y11
+	VMOVUPS 32(DI), Y0
+	VPMAXSW Y0, Y14, Y14
+	VPMAXUW Y0, Y12, Y12
+	VPMINUW Y0, Y10, Y10
+	ADDQ    $+64, DI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   BX, BX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece1
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPMAXSW Y0, Y15, Y15
+	VPMAXUW Y0, Y13, Y13
+	VPMINUW Y0, Y11, Y11
+	VMOVUPS 32(SP), Y0
+	VPMAXSW Y0, Y14, Y14
+	VPMAXUW Y0, Y12, Y12
+	VPMINUW Y0, Y10, Y10
+	LEAQ    (DI)(BX*2), DI
+
+groupend:
+	VPMAXSW      Y14, Y15, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXSW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXSW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXSW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXSW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPMAXUW      Y12, Y13, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VPMAXUW      X2, X0, X2
+	VPERMILPS    $0x4e, X2, X0
+	VPMAXUW      X0, X2, X0
+	VPERMILPS    $0xb1, X0, X2
+	VPMAXUW      X2, X0, X2
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPMINUW      Y10, Y11, Y0
+	VEXTRACTF128 $0x01, Y0, X3
+	VPMINUW      X3, X0, X3
+	VPERMILPS    $0x4e, X3, X0
+	VPMINUW      X0, X3, X0
+	VPERMILPS    $0xb1, X0, X3
+	VPMINUW      X3, X0, X3
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VPMAXUD      Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VPMINUD      Y4, Y0, Y4
+	VPCMPEQD     Y0, Y4, Y4
+	VMINPS       Y2, Y3, Y2
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VBLENDVPS    Y4, Y2, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVD        X2, AX
+	MOVW         AX, (SI)
+	VMAXPS       Y1, Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VMOVD        X4, AX
+	MOVW         AX, (DX)
+	ADDQ         $+2, SI
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ R8, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	VMOVUPS      64(DI), Y0
+	VMOVUPS      96(DI), Y4
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	VMOVUPS      128(DI), Y1
+	VMOVUPS      160(DI), Y2
+	VBLENDPS     $0xcc, Y2, Y1, Y3
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMAXSW      Y1, Y3, Y2
+	VPMAXUW      Y1, Y3, Y5
+	VPMINUW      Y1, Y3, Y3
+	VMOVUPS      192(DI), Y1
+	VMOVUPS      224(DI), Y7
+	VBLENDPS     $0xcc, Y7, Y1, Y8
+	VSHUFPS      $0x4e, Y7, Y1, Y1
+	VPMAXSW      Y1, Y8, Y7
+	VSHUFPS      $0x88, Y7, Y2, Y9
+	VSHUFPS      $0xdd, Y7, Y2, Y2
+	VPMAXSW      Y2, Y9, Y9
+	VBLENDPS     $0xf0, Y9, Y6, Y2
+	VPERM2F128   $0x21, Y9, Y6, Y6
+	VPMAXSW      Y6, Y2, Y2
+	VPMAXUW      Y1, Y8, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPMAXUW      Y5, Y7, Y7
+	VBLENDPS     $0xf0, Y7, Y4, Y5
+	VPERM2F128   $0x21, Y7, Y4, Y4
+	VPMAXUW      Y4, Y5, Y5
+	VPMINUW      Y1, Y8, Y8
+	VSHUFPS      $0x88, Y8, Y3, Y1
+	VSHUFPS      $0xdd, Y8, Y3, Y3
+	VPMINUW      Y3, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y0
+	VPMAXUW      Y0, Y5, Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y5, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y5, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VPERMQ       $0x08, Y5, Y5
+	VMOVUPS      X5, (SI)
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	ADDQ         $+256, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treeloop
+
+treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VPMAXSW      Y1, Y0, Y2
+	VPMAXUW      Y1, Y0, Y3
+	VPMINUW      Y1, Y0, Y0
+	VMOVUPS      64(DI), Y1
+	VMOVUPS      96(DI), Y4
+	VPMAXSW      Y4, Y1, Y5
+	VPMAXUW      Y4, Y1, Y6
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xcc, Y5, Y2, Y4
+	VSHUFPS      $0x4e, Y5, Y2, Y2
+	VPMAXSW      Y2, Y4, Y4
+	VBLENDPS     $0xcc, Y6, Y3, Y2
+	VSHUFPS      $0x4e, Y6, Y3, Y3
+	VPMAXUW      Y3, Y2, Y2
+	VBLENDPS     $0xcc, Y1, Y0, Y3
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VMOVUPS      128(DI), Y0
+	VMOVUPS      160(DI), Y1
+	VPMAXSW      Y1, Y0, Y5
+	VPMAXUW      Y1, Y0, Y6
+	VPMINUW      Y1, Y0, Y0
+	VMOVUPS      192(DI), Y1
+	VMOVUPS      224(DI), Y7
+	VPMAXSW      Y7, Y1, Y8
+	VPMAXUW      Y7, Y1, Y9
+	VPMINUW      Y7, Y1, Y1
+	VBLENDPS     $0xcc, Y8, Y5, Y7
+	VSHUFPS      $0x4e, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VSHUFPS      $0x88, Y7, Y4, Y5
+	VSHUFPS      $0xdd, Y7, Y4, Y4
+	VPMAXSW      Y4, Y5, Y5
+	VBLENDPS     $0xcc, Y9, Y6, Y4
+	VSHUFPS      $0x4e, Y9, Y6, Y6
+	VPMAXUW      Y6, Y4, Y4
+	VSHUFPS      $0x88, Y4, Y2, Y6
+	VSHUFPS      $0xdd, Y4, Y2, Y2
+	VPMAXUW      Y2, Y6, Y6
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y3, Y0
+	VSHUFPS      $0xdd, Y2, Y3, Y3
+	VPMINUW      Y3, Y0, Y0
+	VMOVUPS      256(DI), Y1
+	VMOVUPS      288(DI), Y2
+	VPMAXSW      Y2, Y1, Y3
+	VPMAXUW      Y2, Y1, Y4
+	VPMINUW      Y2, Y1, Y1
+	VMOVUPS      320(DI), Y2
+	VMOVUPS      352(DI), Y7
+	VPMAXSW      Y7, Y2, Y8
+	VPMAXUW      Y7, Y2, Y9
+	VPMINUW      Y7, Y2, Y2
+	VBLENDPS     $0xcc, Y8, Y3, Y7
+	VSHUFPS      $0x4e, Y8, Y3, Y3
+	VPMAXSW      Y3, Y7, Y7
+	VBLENDPS     $0xcc, Y9, Y4, Y3
+	VSHUFPS      $0x4e, Y9, Y4, Y4
+	VPMAXUW      Y4, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y4
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y4, Y4
+	VMOVUPS      384(DI), Y1
+	VMOVUPS      416(DI), Y2
+	VPMAXSW      Y2, Y1, Y8
+	VPMAXUW      Y2, Y1, Y9
+	VPMINUW      Y2, Y1, Y1
+	VMOVUPS      448(DI), Y2
+	VMOVUPS      480(DI), Y10
+	VPMAXSW      Y10, Y2, Y11
+	VPMAXUW      Y10, Y2, Y12
+	VPMINUW      Y10, Y2, Y2
+	VBLENDPS     $0xcc, Y11, Y8, Y10
+	VSHUFPS      $0x4e, Y11, Y8, Y8
+	VPMAXSW      Y8, Y10, Y10
+	VSHUFPS      $0x88, Y10, Y7, Y8
+	VSHUFPS      $0xdd, Y10, Y7, Y7
+	VPMAXSW      Y7, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y5, Y7
+	VPERM2F128   $0x21, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VBLENDPS     $0xcc, Y12, Y9, Y5
+	VSHUFPS      $0x4e, Y12, Y9, Y9
+	VPMAXUW      Y9, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y8
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VPMAXUW      Y3, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y6, Y3
+	VPERM2F128   $0x21, Y8, Y6, Y6
+	VPMAXUW      Y6, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y5
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y1
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y2
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSRLD       $0x10, Y7, Y0
+	VPMAXSW      Y0, Y7, Y7
+	VPSLLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y3, Y0
+	VPMAXUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y3, Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SI)
+	VMAXPS       Y7, Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VBLENDVPS    Y1, Y7, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	ADDQ         $+512, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS      (DI), X0
+	VINSERTF128  $0x01, 64(DI), Y0, Y0
+	VMOVUPS      16(DI), X1
+	VINSERTF128  $0x01, 80(DI), Y1, Y1
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	VMOVUPS      32(DI), X0
+	VINSERTF128  $0x01, 96(DI), Y0, Y0
+	VMOVUPS      48(DI), X4
+	VINSERTF128  $0x01, 112(DI), Y4, Y4
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPSLLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y4, Y1
+	VPMAXUW      Y1, Y4, Y4
+	VPSLLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y1
+	VPMINUW      Y1, Y0, Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VPMINUD      Y2, Y1, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VMINPS       Y4, Y0, Y4
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y4, Y4
+	VBLENDVPS    Y2, Y4, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VMOVUPS      X4, (SI)
+	VMAXPS       Y6, Y0, Y6
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DX)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treehalfloop
+
+treehalfend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ R8, $+8
+	JLT  tree4end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+128, R11
+
+tree4loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXSW Y1, Y0, Y2
+	VPMAXUW Y1, Y0, Y3
+	VPMINUW Y1, Y0, Y0
+	VMOVUPS 64(BX), Y1
+	VPMAXSW Y1, Y2, Y2
+	VPMAXUW Y1, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	VMOVUPS 96(BX), Y1
+	VPMAXSW Y1, Y2, Y2
+	VPMAXUW Y1, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y4
+	VPMAXSW Y4, Y1, Y5
+	VPMAXUW Y4, Y1, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 64(R10), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 96(R10), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VPMAXSW Y5, Y2, Y2
+	VPMAXUW Y6, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y4
+	VPMAXSW Y4, Y1, Y5
+	VPMAXUW Y4, Y1, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 64(BX), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 96(BX), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y4, Y8
+	VPMAXUW Y7, Y4, Y9
+	VPMINUW Y7, Y4, Y4
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y4, Y4
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y4, Y4
+	VPMAXSW Y8, Y5, Y5
+	VPMAXUW Y9, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y5, Y2, Y4
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXSW  Y2, Y4, Y4
+	VBLENDPS $0xcc, Y6, Y3, Y2
+	VSHUFPS  $0x4e, Y6, Y3, Y3
+	VPMAXUW  Y3, Y2, Y2
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMINUW  Y0, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVUPS  32(BX), Y1
+	VPMAXSW  Y1, Y0, Y5
+	VPMAXUW  Y1, Y0, Y6
+	VPMINUW  Y1, Y0, Y0
+	VMOVUPS  64(BX), Y1
+	VPMAXSW  Y1, Y5, Y5
+	VPMAXUW  Y1, Y6, Y6
+	VPMINUW  Y1, Y0, Y0
+	VMOVUPS  96(BX), Y1
+	VPMAXSW  Y1, Y5, Y5
+	VPMAXUW  Y1, Y6, Y6
+	VPMINUW  Y1, Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y1, Y8
+	VPMAXUW Y7, Y1, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VPMAXSW Y8, Y5, Y5
+	VPMAXUW Y9, Y6, Y6
+	VPMINUW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y7
+	VPMAXSW Y7, Y1, Y8
+	VPMAXUW Y7, Y1, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 64(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 96(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y7, Y11
+	VPMAXUW Y10, Y7, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y8, Y5, Y7
+	VSHUFPS  $0x4e, Y8, Y5, Y5
+	VPMAXSW  Y5, Y7, Y7
+	VSHUFPS  $0x88, Y7, Y4, Y5
+	VSHUFPS  $0xdd, Y7, Y4, Y4
+	VPMAXSW  Y4, Y5, Y5
+	VBLENDPS $0xcc, Y9, Y6, Y4
+	VSHUFPS  $0x4e, Y9, Y6, Y6
+	VPMAXUW  Y6, Y4, Y4
+	VSHUFPS  $0x88, Y4, Y2, Y6
+	VSHUFPS  $0xdd, Y4, Y2, Y2
+	VPMAXUW  Y2, Y6, Y6
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMINUW  Y0, Y2, Y2
+	VSHUFPS  $0x88, Y2, Y3, Y0
+	VSHUFPS  $0xdd, Y2, Y3, Y3
+	VPMINUW  Y3, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXSW  Y2, Y1, Y3
+	VPMAXUW  Y2, Y1, Y4
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXSW  Y2, Y3, Y3
+	VPMAXUW  Y2, Y4, Y4
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXSW  Y2, Y3, Y3
+	VPMAXUW  Y2, Y4, Y4
+	VPMINUW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y2, Y8
+	VPMAXUW Y7, Y2, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VPMAXSW Y8, Y3, Y3
+	VPMAXUW Y9, Y4, Y4
+	VPMINUW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y7
+	VPMAXSW Y7, Y2, Y8
+	VPMAXUW Y7, Y2, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 64(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 96(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y7, Y11
+	VPMAXUW Y10, Y7, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y8, Y3, Y7
+	VSHUFPS  $0x4e, Y8, Y3, Y3
+	VPMAXSW  Y3, Y7, Y7
+	VBLENDPS $0xcc, Y9, Y4, Y3
+	VSHUFPS  $0x4e, Y9, Y4, Y4
+	VPMAXUW  Y4, Y3, Y3
+	VBLENDPS $0xcc, Y2, Y1, Y4
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMINUW  Y1, Y4, Y4
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXSW  Y2, Y1, Y8
+	VPMAXUW  Y2, Y1, Y9
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXSW  Y2, Y8, Y8
+	VPMAXUW  Y2, Y9, Y9
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXSW  Y2, Y8, Y8
+	VPMAXUW  Y2, Y9, Y9
+	VPMINUW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y2, Y11
+	VPMAXUW Y10, Y2, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y10
+	VPMAXSW Y10, Y2, Y11
+	VPMAXUW Y10, Y2, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 64(BX), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 96(BX), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y13
+	VPMAXSW Y13, Y10, Y14
+	VPMAXUW Y13, Y10, Y15
+	VPMINUW Y13, Y10, Y10
+	VMOVUPS 64(R10), Y13
+	VPMAXSW Y13, Y14, Y14
+	VPMAXUW Y13, Y15, Y15
+	VPMINUW Y13, Y10, Y10
+	VMOVUPS 96(R10), Y13
+	VPMAXSW Y13, Y14, Y14
+	VPMAXUW Y13, Y15, Y15
+	VPMINUW Y13, Y10, Y10
+	VPMAXSW Y14, Y11, Y11
+	VPMAXUW Y15, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ         BX, R10
+	ADDQ         $+128, R10
+	VBLENDPS     $0xcc, Y11, Y8, Y10
+	VSHUFPS      $0x4e, Y11, Y8, Y8
+	VPMAXSW      Y8, Y10, Y10
+	VSHUFPS      $0x88, Y10, Y7, Y8
+	VSHUFPS      $0xdd, Y10, Y7, Y7
+	VPMAXSW      Y7, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y5, Y7
+	VPERM2F128   $0x21, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VBLENDPS     $0xcc, Y12, Y9, Y5
+	VSHUFPS      $0x4e, Y12, Y9, Y9
+	VPMAXUW      Y9, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y8
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VPMAXUW      Y3, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y6, Y3
+	VPERM2F128   $0x21, Y8, Y6, Y6
+	VPMAXUW      Y6, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y5
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y1
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y2
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSRLD       $0x10, Y7, Y0
+	VPMAXSW      Y0, Y7, Y7
+	VPSLLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y3, Y0
+	VPMAXUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y3, Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SI)
+	VMAXPS       Y7, Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VBLENDVPS    Y1, Y7, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          tree4loop
+
+tree4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ R8, $+8
+	JLT  tree1end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+32, R11
+
+tree1loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R10), Y3
+	VPMAXSW Y3, Y1, Y1
+	VPMAXUW Y3, Y2, Y2
+	VPMINUW Y3, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y3
+	VMOVAPS Y3, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y3, Y3
+	CMPQ    R10, BX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R10), Y6
+	VPMAXSW Y6, Y4, Y4
+	VPMAXUW Y6, Y5, Y5
+	VPMINUW Y6, Y3, Y3
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y4, Y1, Y6
+	VSHUFPS  $0x4e, Y4, Y1, Y1
+	VPMAXSW  Y1, Y6, Y6
+	VBLENDPS $0xcc, Y5, Y2, Y1
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VBLENDPS $0xcc, Y3, Y0, Y2
+	VSHUFPS  $0x4e, Y3, Y0, Y0
+	VPMINUW  Y0, Y2, Y2
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVAPS  Y0, Y3
+	VMOVAPS  Y0, Y4
+	VMOVAPS  Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R10), Y5
+	VPMAXSW Y5, Y3, Y3
+	VPMAXUW Y5, Y4, Y4
+	VPMINUW Y5, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y5
+	VMOVAPS Y5, Y7
+	VMOVAPS Y5, Y8
+	VMOVAPS Y5, Y5
+	CMPQ    R10, BX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R10), Y9
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y9, Y8, Y8
+	VPMINUW Y9, Y5, Y5
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y7, Y3, Y9
+	VSHUFPS  $0x4e, Y7, Y3, Y3
+	VPMAXSW  Y3, Y9, Y9
+	VSHUFPS  $0x88, Y9, Y6, Y3
+	VSHUFPS  $0xdd, Y9, Y6, Y6
+	VPMAXSW  Y6, Y3, Y3
+	VBLENDPS $0xcc, Y8, Y4, Y6
+	VSHUFPS  $0x4e, Y8, Y4, Y4
+	VPMAXUW  Y4, Y6, Y6
+	VSHUFPS  $0x88, Y6, Y1, Y4
+	VSHUFPS  $0xdd, Y6, Y1, Y1
+	VPMAXUW  Y1, Y4, Y4
+	VBLENDPS $0xcc, Y5, Y0, Y1
+	VSHUFPS  $0x4e, Y5, Y0, Y0
+	VPMINUW  Y0, Y1, Y1
+	VSHUFPS  $0x88, Y1, Y2, Y0
+	VSHUFPS  $0xdd, Y1, Y2, Y2
+	VPMINUW  Y2, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y2
+	VMOVAPS  Y1, Y5
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R10), Y6
+	VPMAXSW Y6, Y2, Y2
+	VPMAXUW Y6, Y5, Y5
+	VPMINUW Y6, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y6
+	VMOVAPS Y6, Y7
+	VMOVAPS Y6, Y8
+	VMOVAPS Y6, Y6
+	CMPQ    R10, BX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R10), Y9
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y9, Y8, Y8
+	VPMINUW Y9, Y6, Y6
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y7, Y2, Y9
+	VSHUFPS  $0x4e, Y7, Y2, Y2
+	VPMAXSW  Y2, Y9, Y9
+	VBLENDPS $0xcc, Y8, Y5, Y2
+	VSHUFPS  $0x4e, Y8, Y5, Y5
+	VPMAXUW  Y5, Y2, Y2
+	VBLENDPS $0xcc, Y6, Y1, Y5
+	VSHUFPS  $0x4e, Y6, Y1, Y1
+	VPMINUW  Y1, Y5, Y5
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y6
+	VMOVAPS  Y1, Y7
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R10), Y8
+	VPMAXSW Y8, Y6, Y6
+	VPMAXUW Y8, Y7, Y7
+	VPMINUW Y8, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y8
+	VMOVAPS Y8, Y10
+	VMOVAPS Y8, Y11
+	VMOVAPS Y8, Y8
+	CMPQ    R10, BX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R10), Y12
+	VPMAXSW Y12, Y10, Y10
+	VPMAXUW Y12, Y11, Y11
+	VPMINUW Y12, Y8, Y8
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ         BX, R10
+	ADDQ         $+32, R10
+	VBLENDPS     $0xcc, Y10, Y6, Y12
+	VSHUFPS      $0x4e, Y10, Y6, Y6
+	VPMAXSW      Y6, Y12, Y12
+	VSHUFPS      $0x88, Y12, Y9, Y6
+	VSHUFPS      $0xdd, Y12, Y9, Y9
+	VPMAXSW      Y9, Y6, Y6
+	VBLENDPS     $0xf0, Y6, Y3, Y9
+	VPERM2F128   $0x21, Y6, Y3, Y3
+	VPMAXSW      Y3, Y9, Y9
+	VBLENDPS     $0xcc, Y11, Y7, Y3
+	VSHUFPS      $0x4e, Y11, Y7, Y7
+	VPMAXUW      Y7, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y6
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VPMAXUW      Y2, Y6, Y6
+	VBLENDPS     $0xf0, Y6, Y4, Y2
+	VPERM2F128   $0x21, Y6, Y4, Y4
+	VPMAXUW      Y4, Y2, Y2
+	VBLENDPS     $0xcc, Y8, Y1, Y3
+	VSHUFPS      $0x4e, Y8, Y1, Y1
+	VPMINUW      Y1, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y5, Y1
+	VSHUFPS      $0xdd, Y3, Y5, Y5
+	VPMINUW      Y5, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y9, Y0
+	VPMAXSW      Y0, Y9, Y9
+	VPSLLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y9, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y2, Y3, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
+	VMAXPS       Y9, Y3, Y9
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VBLENDVPS    Y1, Y9, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          tree1loop
+
+tree1end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	MOVQ         DI, R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X0
+	VINSERTF128  $0x01, (BX), Y0, Y0
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X0
+	VINSERTF128  $0x01, (BX), Y0, Y0
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X4
+	VINSERTF128  $0x01, (BX), Y4, Y4
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X2
+	VINSERTF128  $0x01, (BX), Y2, Y2
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y2, Y1, Y3
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMAXSW      Y1, Y3, Y2
+	VPMAXUW      Y1, Y3, Y5
+	VPMINUW      Y1, Y3, Y3
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X7
+	VINSERTF128  $0x01, (BX), Y7, Y7
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y7, Y1, Y8
+	VSHUFPS      $0x4e, Y7, Y1, Y1
+	VPMAXSW      Y1, Y8, Y7
+	VSHUFPS      $0x88, Y7, Y2, Y9
+	VSHUFPS      $0xdd, Y7, Y2, Y2
+	VPMAXSW      Y2, Y9, Y9
+	VBLENDPS     $0xf0, Y9, Y6, Y2
+	VPERM2F128   $0x21, Y9, Y6, Y6
+	VPMAXSW      Y6, Y2, Y2
+	VPMAXUW      Y1, Y8, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPMAXUW      Y5, Y7, Y7
+	VBLENDPS     $0xf0, Y7, Y4, Y5
+	VPERM2F128   $0x21, Y7, Y4, Y4
+	VPMAXUW      Y4, Y5, Y5
+	VPMINUW      Y1, Y8, Y8
+	VSHUFPS      $0x88, Y8, Y3, Y1
+	VSHUFPS      $0xdd, Y8, Y3, Y3
+	VPMINUW      Y3, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y0
+	VPMAXUW      Y0, Y5, Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y5, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y5, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VPERMQ       $0x08, Y5, Y5
+	VMOVUPS      X5, (SI)
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treehalvesloop
+
+treehalvesend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $64-32
+	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+	// per call: Y15 0x7fff7fff, Y14 0x0
+	// per group: nothing
+	// vector registers in use at once: 8
+	MOVQ         x+0(FP), DI
+	MOVQ         most+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+28(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+16(FP), BX
+	MOVQ         length+24(FP), R8
+	CMPQ         R8, $+16
+	JEQ          tree
+	CMPQ         R8, $+32
+	JEQ          treepair
+	CMPQ         R8, $+8
+	JEQ          treehalf
+	TESTQ        $0x0000003f, R8
+	JEQ          tree4
+	CMPQ         R8, $+512
+	JGE          tree4
+	CMPQ         R8, $+16
+	JGE          tree1
+	CMPQ         R8, $+8
+	JGE          treehalves
+
+groups:
+	VMOVAPS Y14, Y13
+	VMOVAPS Y14, Y12
+	MOVQ    R8, DX
+	CMPQ    DX, $+32
+	JLT     grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y13, Y13
+	VMOVUPS 32(DI), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y12, Y12
+	ADDQ    $+64, DI
+	SUBQ    $+32, DX
+	CMPQ    DX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   DX, DX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, DX
+	JEQ     piece1
+	MOVQ    DX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y13, Y13
+	VMOVUPS 32(SP), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y12, Y12
+	LEAQ    (DI)(DX*2), DI
+
+groupend:
+	VPMAXUW      Y12, Y13, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXUW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXUW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXUW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXUW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VCVTPH2PS    X1, Y1
+	VMOVSS       X1, (SI)
+	ADDQ         $+4, SI
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ BX, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS    (DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VMOVUPS    64(DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    96(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUW    Y2, Y0, Y0
+	VMOVUPS    128(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    160(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y3
+	VMOVUPS    192(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    224(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treeloop
+
+treeend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ BX, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUW    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    96(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    160(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUW    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    224(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUW    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    288(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    352(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUW    Y3, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    416(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    480(DI), Y4
+	VPAND      Y15, Y4, Y4
+	VPMAXUW    Y4, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ BX, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     48(DI), X1
+	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUW     Y2, Y0, Y0
+	VPSRLD      $0x10, Y0, Y1
+	VPMAXUW     Y1, Y0, Y0
+	VPSLLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VCVTPH2PS   X0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalfloop
+
+treehalfend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ BX, $+8
+	JLT  tree4end
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+128, R10
+
+tree4loop:
+	MOVQ    DI, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y0
+	VPAND   Y15, Y0, Y0
+	VMOVUPS 32(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	VMOVUPS 64(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	VMOVUPS 96(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	CMPQ    R9, DX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 64(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 96(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 64(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 96(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y2, Y2
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y0
+	VPAND    Y15, Y0, Y0
+	VMOVUPS  32(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	VMOVUPS  64(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	VMOVUPS  96(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	CMPQ     R9, DX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 64(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 96(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXUW  Y2, Y0, Y0
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVUPS  32(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  64(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  96(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXUW  Y1, Y3, Y3
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVUPS  32(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  64(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  96(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 64(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 96(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R9), Y4
+	VPAND   Y15, Y4, Y4
+	VMOVUPS 32(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VMOVUPS 64(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VMOVUPS 96(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ       DX, R9
+	ADDQ       $+128, R9
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VMOVUPS    Y2, (SI)
+	MOVQ       R9, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        tree4loop
+
+tree4end:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ BX, $+8
+	JLT  tree1end
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+32, R10
+
+tree1loop:
+	MOVQ    DI, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y0
+	VPAND   Y15, Y0, Y0
+	VMOVAPS Y0, Y0
+	CMPQ    R9, DX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVAPS Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y2, Y2
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y0
+	VPAND    Y15, Y0, Y0
+	VMOVAPS  Y0, Y0
+	CMPQ     R9, DX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVAPS Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXUW  Y2, Y0, Y0
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVAPS  Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVAPS Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXUW  Y1, Y3, Y3
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVAPS  Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVAPS Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ       DX, R9
+	ADDQ       $+32, R9
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VMOVUPS    Y2, (SI)
+	MOVQ       R9, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        tree1loop
+
+tree1end:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ BX, $+8
+	JLT  treehalvesend
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+16, R10
+
+treehalvesloop:
+	MOVQ        DI, R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUW     Y2, Y0, Y0
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y3, Y3
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y4
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y3, Y1
+	VSHUFPS     $0xdd, Y4, Y3, Y3
+	VPMAXUW     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y2
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSRLD      $0x10, Y2, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSLLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPACKUSDW   Y2, Y2, Y2
+	VPERMQ      $0x08, Y2, Y2
+	VCVTPH2PS   X2, Y2
+	VMOVUPS     Y2, (SI)
+	MOVQ        R9, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·ReachF16AVX2(SB), NOSPLIT, $64-40
+	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
+	// per group: nothing
+	// vector registers in use at once: 14
+	MOVQ         x+0(FP), DI
+	MOVQ         low+8(FP), SI
+	MOVQ         high+16(FP), DX
+	VXORPS       Y15, Y15, Y15
+	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+16
+	JEQ          tree
+	CMPQ         R9, $+32
+	JEQ          treepair
+	CMPQ         R9, $+8
+	JEQ          treehalf
+	TESTQ        $0x0000003f, R9
+	JEQ          tree4
+	CMPQ         R9, $+512
+	JGE          tree4
+	CMPQ         R9, $+16
+	JGE          tree1
+	CMPQ         R9, $+8
+	JGE          treehalves
+
+groups:
+	VMOVAPS Y15, Y12
+	VMOVAPS Y15, Y11
+	VMOVAPS Y13, Y10
+	VMOVAPS Y13, Y9
+	MOVQ    R9, BX
+	CMPQ    BX, $+32
+	JLT     grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPMAXUW Y0, Y12, Y12
+	VPMAXSW Y0, Y10, Y10
+	VMOVUPS 32(DI), Y0
+	VPMAXUW Y0, Y11, Y11
+	VPMAXSW Y0, Y9, Y9
+	ADDQ    $+64, DI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   BX, BX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece1
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPMAXUW Y0, Y12, Y12
+	VPMAXSW Y0, Y10, Y10
+	VMOVUPS 32(SP), Y0
+	VPMAXUW Y0, Y11, Y11
+	VPMAXSW Y0, Y9, Y9
+	LEAQ    (DI)(BX*2), DI
+
+groupend:
+	VPMAXUW      Y11, Y12, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXUW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXUW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXUW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXUW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPMAXSW      Y9, Y10, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VPMAXSW      X2, X0, X2
+	VPERMILPS    $0x4e, X2, X0
+	VPMAXSW      X0, X2, X0
+	VPERMILPS    $0xb1, X0, X2
+	VPMAXSW      X2, X0, X2
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPMAXSD      Y15, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VCVTPH2PS    X2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VCVTPH2PS    X1, Y1
+	VPSRLD       $0x1f, Y1, Y3
+	VPSUBD       Y3, Y15, Y3
+	VPAND        Y3, Y1, Y1
+	VADDPS       Y14, Y1, Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVSS       X0, (SI)
+	VMOVSS       X2, (DX)
+	ADDQ         $+4, SI
+	ADDQ         $+4, DX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ R8, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y1
+	VPMAXSW    Y0, Y2, Y2
+	VMOVUPS    64(DI), Y0
+	VMOVUPS    96(DI), Y3
+	VBLENDPS   $0xcc, Y3, Y0, Y4
+	VSHUFPS    $0x4e, Y3, Y0, Y0
+	VPMAXUW    Y0, Y4, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y5
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VPMAXUW    Y1, Y5, Y5
+	VPMAXSW    Y0, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y0
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VPMAXSW    Y2, Y0, Y0
+	VMOVUPS    128(DI), Y1
+	VMOVUPS    160(DI), Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y2
+	VPMAXSW    Y1, Y3, Y3
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    224(DI), Y4
+	VBLENDPS   $0xcc, Y4, Y1, Y6
+	VSHUFPS    $0x4e, Y4, Y1, Y1
+	VPMAXUW    Y1, Y6, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y7
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VPMAXUW    Y2, Y7, Y7
+	VBLENDPS   $0xf0, Y7, Y5, Y2
+	VPERM2F128 $0x21, Y7, Y5, Y5
+	VPMAXUW    Y5, Y2, Y2
+	VPMAXSW    Y1, Y6, Y6
+	VSHUFPS    $0x88, Y6, Y3, Y1
+	VSHUFPS    $0xdd, Y6, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y3
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y3, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VPSLLD     $0x10, Y3, Y3
+	VPMAXSD    Y15, Y3, Y3
+	VPSRLD     $0x10, Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VCVTPH2PS  X3, Y3
+	VCMPPS     $0x07, Y3, Y3, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VPSRLD     $0x1f, Y2, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y2, Y2
+	VADDPS     Y14, Y2, Y2
+	VBLENDVPS  Y0, Y2, Y3, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y3, (DX)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treeloop
+
+treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VPMAXUW    Y1, Y0, Y2
+	VPMAXSW    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VMOVUPS    96(DI), Y3
+	VPMAXUW    Y3, Y1, Y4
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y4, Y2, Y3
+	VSHUFPS    $0x4e, Y4, Y2, Y2
+	VPMAXUW    Y2, Y3, Y3
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VMOVUPS    160(DI), Y1
+	VPMAXUW    Y1, Y0, Y4
+	VPMAXSW    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    224(DI), Y5
+	VPMAXUW    Y5, Y1, Y6
+	VPMAXSW    Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y5
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y3, Y4
+	VSHUFPS    $0xdd, Y5, Y3, Y3
+	VPMAXUW    Y3, Y4, Y4
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXSW    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VMOVUPS    288(DI), Y2
+	VPMAXUW    Y2, Y1, Y3
+	VPMAXSW    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VMOVUPS    352(DI), Y5
+	VPMAXUW    Y5, Y2, Y6
+	VPMAXSW    Y5, Y2, Y2
+	VBLENDPS   $0xcc, Y6, Y3, Y5
+	VSHUFPS    $0x4e, Y6, Y3, Y3
+	VPMAXUW    Y3, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VMOVUPS    416(DI), Y2
+	VPMAXUW    Y2, Y1, Y6
+	VPMAXSW    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VMOVUPS    480(DI), Y7
+	VPMAXUW    Y7, Y2, Y8
+	VPMAXSW    Y7, Y2, Y2
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUW    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUW    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y5, Y0
+	VPMAXUW    Y0, Y5, Y5
+	VPSLLD     $0x10, Y5, Y5
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x10, Y5, Y5
+	VPACKUSDW  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VCVTPH2PS  X5, Y5
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y1
+	VPMAXSW     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     48(DI), X3
+	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUW     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPMAXSW     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSW     Y2, Y0, Y0
+	VPSRLD      $0x10, Y5, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPSLLD      $0x10, Y5, Y5
+	VPSRLD      $0x10, Y0, Y1
+	VPMAXSW     Y1, Y0, Y0
+	VPSLLD      $0x10, Y0, Y0
+	VPMAXSD     Y15, Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPACKUSDW   Y0, Y0, Y0
+	VPERMQ      $0x08, Y0, Y0
+	VCVTPH2PS   X0, Y0
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y5, Y5
+	VPERMQ      $0x08, Y5, Y5
+	VCVTPH2PS   X5, Y5
+	VPSRLD      $0x1f, Y5, Y2
+	VPSUBD      Y2, Y15, Y2
+	VPAND       Y2, Y5, Y5
+	VADDPS      Y14, Y5, Y5
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, (SI)
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalfloop
+
+treehalfend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ R8, $+8
+	JLT  tree4end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+128, R11
+
+tree4loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXUW Y1, Y0, Y2
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 64(BX), Y1
+	VPMAXUW Y1, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 96(BX), Y1
+	VPMAXUW Y1, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y3
+	VPMAXUW Y3, Y1, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 64(R10), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 96(R10), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VPMAXUW Y4, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y3
+	VPMAXUW Y3, Y1, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 64(BX), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 96(BX), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y3, Y6
+	VPMAXSW Y5, Y3, Y3
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y3, Y3
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y3, Y3
+	VPMAXUW Y6, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y4, Y2, Y3
+	VSHUFPS  $0x4e, Y4, Y2, Y2
+	VPMAXUW  Y2, Y3, Y3
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXSW  Y0, Y2, Y2
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVUPS  32(BX), Y1
+	VPMAXUW  Y1, Y0, Y4
+	VPMAXSW  Y1, Y0, Y0
+	VMOVUPS  64(BX), Y1
+	VPMAXUW  Y1, Y4, Y4
+	VPMAXSW  Y1, Y0, Y0
+	VMOVUPS  96(BX), Y1
+	VPMAXUW  Y1, Y4, Y4
+	VPMAXSW  Y1, Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y1, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VPMAXUW Y6, Y4, Y4
+	VPMAXSW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y5
+	VPMAXUW Y5, Y1, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 64(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 96(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y5, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y6, Y4, Y5
+	VSHUFPS  $0x4e, Y6, Y4, Y4
+	VPMAXUW  Y4, Y5, Y5
+	VSHUFPS  $0x88, Y5, Y3, Y4
+	VSHUFPS  $0xdd, Y5, Y3, Y3
+	VPMAXUW  Y3, Y4, Y4
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXSW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXSW  Y2, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXUW  Y2, Y1, Y3
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXUW  Y2, Y3, Y3
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXUW  Y2, Y3, Y3
+	VPMAXSW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y2, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VPMAXUW Y6, Y3, Y3
+	VPMAXSW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y5
+	VPMAXUW Y5, Y2, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 64(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 96(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y5, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y6, Y3, Y5
+	VSHUFPS  $0x4e, Y6, Y3, Y3
+	VPMAXUW  Y3, Y5, Y5
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXSW  Y1, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXUW  Y2, Y1, Y6
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXUW  Y2, Y6, Y6
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXUW  Y2, Y6, Y6
+	VPMAXSW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y2, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y7
+	VPMAXUW Y7, Y2, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 64(BX), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 96(BX), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y9
+	VPMAXUW Y9, Y7, Y10
+	VPMAXSW Y9, Y7, Y7
+	VMOVUPS 64(R10), Y9
+	VPMAXUW Y9, Y10, Y10
+	VPMAXSW Y9, Y7, Y7
+	VMOVUPS 96(R10), Y9
+	VPMAXUW Y9, Y10, Y10
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y10, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ       BX, R10
+	ADDQ       $+128, R10
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUW    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUW    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y5, Y0
+	VPMAXUW    Y0, Y5, Y5
+	VPSLLD     $0x10, Y5, Y5
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x10, Y5, Y5
+	VPACKUSDW  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VCVTPH2PS  X5, Y5
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	MOVQ       R10, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        tree4loop
+
+tree4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ R8, $+8
+	JLT  tree1end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+32, R11
+
+tree1loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R10), Y2
+	VPMAXUW Y2, Y1, Y1
+	VPMAXSW Y2, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVAPS Y2, Y3
+	VMOVAPS Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R10), Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXSW Y4, Y2, Y2
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y3, Y1, Y4
+	VSHUFPS  $0x4e, Y3, Y1, Y1
+	VPMAXUW  Y1, Y4, Y4
+	VBLENDPS $0xcc, Y2, Y0, Y1
+	VSHUFPS  $0x4e, Y2, Y0, Y0
+	VPMAXSW  Y0, Y1, Y1
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVAPS  Y0, Y2
+	VMOVAPS  Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R10), Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXSW Y3, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y3
+	VMOVAPS Y3, Y5
+	VMOVAPS Y3, Y3
+	CMPQ    R10, BX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R10), Y6
+	VPMAXUW Y6, Y5, Y5
+	VPMAXSW Y6, Y3, Y3
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y5, Y2, Y6
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXUW  Y2, Y6, Y6
+	VSHUFPS  $0x88, Y6, Y4, Y2
+	VSHUFPS  $0xdd, Y6, Y4, Y4
+	VPMAXUW  Y4, Y2, Y2
+	VBLENDPS $0xcc, Y3, Y0, Y4
+	VSHUFPS  $0x4e, Y3, Y0, Y0
+	VPMAXSW  Y0, Y4, Y4
+	VSHUFPS  $0x88, Y4, Y1, Y0
+	VSHUFPS  $0xdd, Y4, Y1, Y1
+	VPMAXSW  Y1, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y3
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R10), Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXSW Y4, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y4
+	VMOVAPS Y4, Y5
+	VMOVAPS Y4, Y4
+	CMPQ    R10, BX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R10), Y6
+	VPMAXUW Y6, Y5, Y5
+	VPMAXSW Y6, Y4, Y4
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y5, Y3, Y6
+	VSHUFPS  $0x4e, Y5, Y3, Y3
+	VPMAXUW  Y3, Y6, Y6
+	VBLENDPS $0xcc, Y4, Y1, Y3
+	VSHUFPS  $0x4e, Y4, Y1, Y1
+	VPMAXSW  Y1, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y4
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R10), Y5
+	VPMAXUW Y5, Y4, Y4
+	VPMAXSW Y5, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y5
+	VMOVAPS Y5, Y7
+	VMOVAPS Y5, Y5
+	CMPQ    R10, BX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R10), Y8
+	VPMAXUW Y8, Y7, Y7
+	VPMAXSW Y8, Y5, Y5
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ       BX, R10
+	ADDQ       $+32, R10
+	VBLENDPS   $0xcc, Y7, Y4, Y8
+	VSHUFPS    $0x4e, Y7, Y4, Y4
+	VPMAXUW    Y4, Y8, Y8
+	VSHUFPS    $0x88, Y8, Y6, Y4
+	VSHUFPS    $0xdd, Y8, Y6, Y6
+	VPMAXUW    Y6, Y4, Y4
+	VBLENDPS   $0xf0, Y4, Y2, Y6
+	VPERM2F128 $0x21, Y4, Y2, Y2
+	VPMAXUW    Y2, Y6, Y6
+	VBLENDPS   $0xcc, Y5, Y1, Y2
+	VSHUFPS    $0x4e, Y5, Y1, Y1
+	VPMAXSW    Y1, Y2, Y2
+	VSHUFPS    $0x88, Y2, Y3, Y1
+	VSHUFPS    $0xdd, Y2, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y6, Y0
+	VPMAXUW    Y0, Y6, Y6
+	VPSLLD     $0x10, Y6, Y6
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VCVTPH2PS  X2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x10, Y6, Y6
+	VPACKUSDW  Y6, Y6, Y6
+	VPERMQ     $0x08, Y6, Y6
+	VCVTPH2PS  X6, Y6
+	VPSRLD     $0x1f, Y6, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y6, Y6
+	VADDPS     Y14, Y6, Y6
+	VBLENDVPS  Y0, Y6, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	MOVQ       R10, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        tree1loop
+
+tree1end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	MOVQ        DI, R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y1
+	VPMAXSW     Y0, Y2, Y2
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X3
+	VINSERTF128 $0x01, (BX), Y3, Y3
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUW     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPMAXSW     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSW     Y2, Y0, Y0
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y3, Y2
+	VPMAXSW     Y1, Y3, Y3
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X4
+	VINSERTF128 $0x01, (BX), Y4, Y4
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y4, Y1, Y6
+	VSHUFPS     $0x4e, Y4, Y1, Y1
+	VPMAXUW     Y1, Y6, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y7
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXUW     Y2, Y7, Y7
+	VBLENDPS    $0xf0, Y7, Y5, Y2
+	VPERM2F128  $0x21, Y7, Y5, Y5
+	VPMAXUW     Y5, Y2, Y2
+	VPMAXSW     Y1, Y6, Y6
+	VSHUFPS     $0x88, Y6, Y3, Y1
+	VSHUFPS     $0xdd, Y6, Y3, Y3
+	VPMAXSW     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y3
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXSW     Y0, Y3, Y3
+	VPSRLD      $0x10, Y2, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSLLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y0
+	VPMAXSW     Y0, Y3, Y3
+	VPSLLD      $0x10, Y3, Y3
+	VPMAXSD     Y15, Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y3, Y3
+	VPERMQ      $0x08, Y3, Y3
+	VCVTPH2PS   X3, Y3
+	VCMPPS      $0x07, Y3, Y3, Y0
+	VPSRLD      $0x10, Y2, Y2
+	VPACKUSDW   Y2, Y2, Y2
+	VPERMQ      $0x08, Y2, Y2
+	VCVTPH2PS   X2, Y2
+	VPSRLD      $0x1f, Y2, Y1
+	VPSUBD      Y1, Y15, Y1
+	VPAND       Y1, Y2, Y2
+	VADDPS      Y14, Y2, Y2
+	VBLENDVPS   Y0, Y2, Y3, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y3, (DX)
+	MOVQ        R10, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func MinMaxColumnsF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+// Requires: AVX, AVX2
+TEXT ·MinMaxColumnsF16AVX2(SB), $576-80
+	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+	// per call: nothing
+	// vector registers in use at once: 4
+	MOVQ min+0(FP), DI
+	MOVQ max+8(FP), SI
+	MOVQ least+16(FP), DX
+	MOVQ x0+24(FP), BX
+	MOVQ x1+32(FP), R8
+	MOVQ x2+40(FP), R9
+	MOVQ x3+48(FP), R10
+	MOVQ x4+56(FP), R11
+	MOVQ x5+64(FP), R12
+	MOVQ n+72(FP), R13
+	CMPQ R13, $+32
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS (DI), Y0
+	VMOVUPS (BX), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS (SI), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS (DX), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R8), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R9), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R10), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R11), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R12), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, (DX)
+	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 32(SI), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R8), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R9), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R10), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R11), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R12), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(DI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
+	SUBQ    $+32, R13
+	CMPQ    R13, $+32
+	JGE     laneloop
+
+lanetail:
+	TESTQ R13, R13
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, (SP)
+	MOVQ  AX, 8(SP)
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece1
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+	MOVQ  16(DI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  24(DI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R13
+	JEQ   piece2
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R13
+	JEQ   piece3
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R13
+	JEQ   piece4
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R13
+	JEQ   piece5
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece6
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R13
+	JEQ   piece7
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R13
+	JEQ   piece8
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R13
+	JEQ   piece9
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R13
+	JEQ   piece10
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece10:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece11
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R13
+	JEQ   piece12
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R13
+	JEQ   piece13
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R13
+	JEQ   piece14
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R13
+	JEQ   piece15
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece16
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R13
+	JEQ   piece17
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R13
+	JEQ   piece18
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R13
+	JEQ   piece19
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 192(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R13
+	JEQ   piece20
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (BX)(AX*1), CX
+	MOVW  CX, 192(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece21
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R13
+	JEQ   piece22
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R13
+	JEQ   piece23
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R13
+	JEQ   piece24
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 256(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R13
+	JEQ   piece25
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R8)(AX*1), CX
+	MOVW  CX, 256(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece26
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R13
+	JEQ   piece27
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R13
+	JEQ   piece28
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R13
+	JEQ   piece29
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R9)(AX*1), CX
+	MOVL  CX, 320(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R13
+	JEQ   piece30
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R9)(AX*1), CX
+	MOVW  CX, 320(SP)(AX*1)
+
+piece30:
+	XORL  AX, AX
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece31
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R10)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R10)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R10)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R13
+	JEQ   piece32
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R10)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R13
+	JEQ   piece33
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R13
+	JEQ   piece34
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R10)(AX*1), CX
+	MOVL  CX, 384(SP)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R13
+	JEQ   piece35
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R10)(AX*1), CX
+	MOVW  CX, 384(SP)(AX*1)
+
+piece35:
+	XORL  AX, AX
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece36
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  8(R11)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+	MOVQ  16(R11)(AX*1), CX
+	MOVQ  CX, 464(SP)(AX*1)
+	MOVQ  24(R11)(AX*1), CX
+	MOVQ  CX, 472(SP)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R13
+	JEQ   piece37
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  8(R11)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R13
+	JEQ   piece38
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R13
+	JEQ   piece39
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R11)(AX*1), CX
+	MOVL  CX, 448(SP)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R13
+	JEQ   piece40
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R11)(AX*1), CX
+	MOVW  CX, 448(SP)(AX*1)
+
+piece40:
+	XORL  AX, AX
+	MOVQ  AX, 512(SP)
+	MOVQ  AX, 520(SP)
+	MOVQ  AX, 528(SP)
+	MOVQ  AX, 536(SP)
+	MOVQ  AX, 544(SP)
+	MOVQ  AX, 552(SP)
+	MOVQ  AX, 560(SP)
+	MOVQ  AX, 568(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece41
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  8(R12)(AX*1), CX
+	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  16(R12)(AX*1), CX
+	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  24(R12)(AX*1), CX
+	MOVQ  CX, 536(SP)(AX*1)
+
+piece41:
+	TESTQ $0x00000008, R13
+	JEQ   piece42
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  8(R12)(AX*1), CX
+	MOVQ  CX, 520(SP)(AX*1)
+
+piece42:
+	TESTQ $0x00000004, R13
+	JEQ   piece43
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+
+piece43:
+	TESTQ $0x00000002, R13
+	JEQ   piece44
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R12)(AX*1), CX
+	MOVL  CX, 512(SP)(AX*1)
+
+piece44:
+	TESTQ $0x00000001, R13
+	JEQ   piece45
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R12)(AX*1), CX
+	MOVW  CX, 512(SP)(AX*1)
+
+piece45:
+	CMPQ R13, $+9
+	JLT  lanetailnarrow
+	CMPQ R13, $+17
+	JLT  lanetailnarrow
+	CMPQ R13, $+25
+	JLT  lanetailnarrow
+
+lanetailnarrow:
+	VMOVUPS (SP), Y0
+	VMOVUPS 192(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 64(SP), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 128(SP), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 256(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 320(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 384(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 448(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 512(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 128(SP)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS 224(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 96(SP), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 160(SP), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 288(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 352(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 416(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 480(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 544(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y2, 96(SP)
+	VMOVUPS Y3, 160(SP)
+	TESTQ   $0x00000010, R13
+	JEQ     piece46
+	MOVQ    R13, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+	MOVQ    16(SP)(AX*1), CX
+	MOVQ    CX, 16(DI)(AX*1)
+	MOVQ    24(SP)(AX*1), CX
+	MOVQ    CX, 24(DI)(AX*1)
+
+piece46:
+	TESTQ $0x00000008, R13
+	JEQ   piece47
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece47:
+	TESTQ $0x00000004, R13
+	JEQ   piece48
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece48:
+	TESTQ $0x00000002, R13
+	JEQ   piece49
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece49:
+	TESTQ $0x00000001, R13
+	JEQ   piece50
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece50:
+	TESTQ $0x00000010, R13
+	JEQ   piece51
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+	MOVQ  80(SP)(AX*1), CX
+	MOVQ  CX, 16(SI)(AX*1)
+	MOVQ  88(SP)(AX*1), CX
+	MOVQ  CX, 24(SI)(AX*1)
+
+piece51:
+	TESTQ $0x00000008, R13
+	JEQ   piece52
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece52:
+	TESTQ $0x00000004, R13
+	JEQ   piece53
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece53:
+	TESTQ $0x00000002, R13
+	JEQ   piece54
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece54:
+	TESTQ $0x00000001, R13
+	JEQ   piece55
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece55:
+	TESTQ $0x00000010, R13
+	JEQ   piece56
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+	MOVQ  136(SP)(AX*1), CX
+	MOVQ  CX, 8(DX)(AX*1)
+	MOVQ  144(SP)(AX*1), CX
+	MOVQ  CX, 16(DX)(AX*1)
+	MOVQ  152(SP)(AX*1), CX
+	MOVQ  CX, 24(DX)(AX*1)
+
+piece56:
+	TESTQ $0x00000008, R13
+	JEQ   piece57
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+	MOVQ  136(SP)(AX*1), CX
+	MOVQ  CX, 8(DX)(AX*1)
+
+piece57:
+	TESTQ $0x00000004, R13
+	JEQ   piece58
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+
+piece58:
+	TESTQ $0x00000002, R13
+	JEQ   piece59
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  128(SP)(AX*1), CX
+	MOVL  CX, (DX)(AX*1)
+
+piece59:
+	TESTQ $0x00000001, R13
+	JEQ   piece60
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  128(SP)(AX*1), CX
+	MOVW  CX, (DX)(AX*1)
+
+piece60:
+laneend:
+	VZEROUPPER
+	RET
+
+// func MergeMinMaxF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+// Requires: AVX, F16C
+TEXT ·MergeMinMaxF16AVX2(SB), NOSPLIT, $256-40
+	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+	// per call: Y15 0x0
+	// vector registers in use at once: 6
+	MOVQ   min+0(FP), DI
+	MOVQ   max+8(FP), SI
+	MOVQ   x+16(FP), DX
+	MOVQ   y+24(FP), BX
+	VXORPS Y15, Y15, Y15
+	MOVQ   n+32(FP), R8
+	CMPQ   R8, $+32
+	JLT    lanetail
+
+laneloop:
+	VCVTPH2PS (DI), Y0
+	VCVTPH2PS (SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS (DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS (BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (DI)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VCVTPH2PS 16(DI), Y0
+	VCVTPH2PS 16(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 16(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 16(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(DI)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPH2PS 32(DI), Y0
+	VCVTPH2PS 32(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 32(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 32(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VCVTPH2PS 48(DI), Y0
+	VCVTPH2PS 48(SI), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 48(DX), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 48(BX), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(DI)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, (SP)
+	MOVQ  AX, 8(SP)
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+	MOVQ  16(DI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  24(DI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece10:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 192(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (BX)(AX*1), CX
+	MOVW  CX, 192(SP)(AX*1)
+
+piece20:
+	VCVTPH2PS (SP), Y0
+	VCVTPH2PS 64(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 128(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 192(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SP)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 64(SP)
+	CMPQ      R8, $+9
+	JLT       lanetailnarrow
+	VCVTPH2PS 16(SP), Y0
+	VCVTPH2PS 80(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 144(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 208(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 16(SP)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 80(SP)
+	CMPQ      R8, $+17
+	JLT       lanetailnarrow
+	VCVTPH2PS 32(SP), Y0
+	VCVTPH2PS 96(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 160(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 224(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 96(SP)
+	CMPQ      R8, $+25
+	JLT       lanetailnarrow
+	VCVTPH2PS 48(SP), Y0
+	VCVTPH2PS 112(SP), Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VCVTPH2PS 176(SP), Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VCVTPH2PS 240(SP), Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 48(SP)
+	VADDPS    Y15, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 112(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+	MOVQ  80(SP)(AX*1), CX
+	MOVQ  CX, 16(SI)(AX*1)
+	MOVQ  88(SP)(AX*1), CX
+	MOVQ  CX, 24(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
+// func MinMaxBF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
+// Requires: AVX, AVX2
+TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
+	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
+	// per call: nothing
+	// per group: nothing
+	// loaded at each use: 0x7fffffff, 0x7f800000, 0x0, 0x80008000, 0x0, 0xffffffff
+	// vector registers in use at once: 16
+	MOVQ  x+0(FP), DI
+	MOVQ  min+8(FP), SI
+	MOVQ  max+16(FP), DX
+	MOVQ  groups+24(FP), R8
+	MOVQ  length+32(FP), R9
+	CMPQ  R9, $+16
+	JEQ   tree
+	CMPQ  R9, $+32
+	JEQ   treepair
+	CMPQ  R9, $+8
+	JEQ   treehalf
+	TESTQ $0x0000003f, R9
+	JEQ   tree4
+	CMPQ  R9, $+512
+	JGE   tree4
+	CMPQ  R9, $+16
+	JGE   tree1
+	CMPQ  R9, $+8
+	JGE   treehalves
+
+groups:
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VMOVAPS      Y0, Y15
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VMOVAPS      Y0, Y14
+	VXORPS       Y0, Y0, Y0
+	VMOVAPS      Y0, Y13
+	VXORPS       Y0, Y0, Y0
+	VMOVAPS      Y0, Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VMOVAPS      Y0, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VMOVAPS      Y0, Y10
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPMAXSW Y0, Y15, Y15
+	VPMAXUW Y0, Y13, Y13
+	VPMINUW Y0, Y11, Y11
+	VMOVUPS 32(DI), Y0
+	VPMAXSW Y0, Y14, Y14
+	VPMAXUW Y0, Y12, Y12
+	VPMINUW Y0, Y10, Y10
+	ADDQ    $+64, DI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   BX, BX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece1
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPMAXSW Y0, Y15, Y15
+	VPMAXUW Y0, Y13, Y13
+	VPMINUW Y0, Y11, Y11
+	VMOVUPS 32(SP), Y0
+	VPMAXSW Y0, Y14, Y14
+	VPMAXUW Y0, Y12, Y12
+	VPMINUW Y0, Y10, Y10
+	LEAQ    (DI)(BX*2), DI
+
+groupend:
+	VPMAXSW      Y14, Y15, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXSW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXSW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXSW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXSW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPMAXUW      Y12, Y13, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VPMAXUW      X2, X0, X2
+	VPERMILPS    $0x4e, X2, X0
+	VPMAXUW      X0, X2, X0
+	VPERMILPS    $0xb1, X0, X2
+	VPMAXUW      X2, X0, X2
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPMINUW      Y10, Y11, Y0
+	VEXTRACTF128 $0x01, Y0, X3
+	VPMINUW      X3, X0, X3
+	VPERMILPS    $0x4e, X3, X0
+	VPMINUW      X0, X3, X0
+	VPERMILPS    $0xb1, X0, X3
+	VPMINUW      X3, X0, X3
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y2, Y4
+	VPMAXUD      Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINUD      Y4, Y0, Y4
+	VPCMPEQD     Y0, Y4, Y4
+	VMINPS       Y2, Y3, Y2
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VBLENDVPS    Y4, Y2, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVD        X2, AX
+	MOVW         AX, (SI)
+	VMAXPS       Y1, Y3, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VMOVD        X4, AX
+	MOVW         AX, (DX)
+	ADDQ         $+2, SI
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ R8, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	VMOVUPS      64(DI), Y0
+	VMOVUPS      96(DI), Y4
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	VMOVUPS      128(DI), Y1
+	VMOVUPS      160(DI), Y2
+	VBLENDPS     $0xcc, Y2, Y1, Y3
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMAXSW      Y1, Y3, Y2
+	VPMAXUW      Y1, Y3, Y5
+	VPMINUW      Y1, Y3, Y3
+	VMOVUPS      192(DI), Y1
+	VMOVUPS      224(DI), Y7
+	VBLENDPS     $0xcc, Y7, Y1, Y8
+	VSHUFPS      $0x4e, Y7, Y1, Y1
+	VPMAXSW      Y1, Y8, Y7
+	VSHUFPS      $0x88, Y7, Y2, Y9
+	VSHUFPS      $0xdd, Y7, Y2, Y2
+	VPMAXSW      Y2, Y9, Y9
+	VBLENDPS     $0xf0, Y9, Y6, Y2
+	VPERM2F128   $0x21, Y9, Y6, Y6
+	VPMAXSW      Y6, Y2, Y2
+	VPMAXUW      Y1, Y8, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPMAXUW      Y5, Y7, Y7
+	VBLENDPS     $0xf0, Y7, Y4, Y5
+	VPERM2F128   $0x21, Y7, Y4, Y4
+	VPMAXUW      Y4, Y5, Y5
+	VPMINUW      Y1, Y8, Y8
+	VSHUFPS      $0x88, Y8, Y3, Y1
+	VSHUFPS      $0xdd, Y8, Y3, Y3
+	VPMINUW      Y3, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y0
+	VPMAXUW      Y0, Y5, Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y5, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y5, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VPERMQ       $0x08, Y5, Y5
+	VMOVUPS      X5, (SI)
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	ADDQ         $+256, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treeloop
+
+treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VPMAXSW      Y1, Y0, Y2
+	VPMAXUW      Y1, Y0, Y3
+	VPMINUW      Y1, Y0, Y0
+	VMOVUPS      64(DI), Y1
+	VMOVUPS      96(DI), Y4
+	VPMAXSW      Y4, Y1, Y5
+	VPMAXUW      Y4, Y1, Y6
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xcc, Y5, Y2, Y4
+	VSHUFPS      $0x4e, Y5, Y2, Y2
+	VPMAXSW      Y2, Y4, Y4
+	VBLENDPS     $0xcc, Y6, Y3, Y2
+	VSHUFPS      $0x4e, Y6, Y3, Y3
+	VPMAXUW      Y3, Y2, Y2
+	VBLENDPS     $0xcc, Y1, Y0, Y3
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VMOVUPS      128(DI), Y0
+	VMOVUPS      160(DI), Y1
+	VPMAXSW      Y1, Y0, Y5
+	VPMAXUW      Y1, Y0, Y6
+	VPMINUW      Y1, Y0, Y0
+	VMOVUPS      192(DI), Y1
+	VMOVUPS      224(DI), Y7
+	VPMAXSW      Y7, Y1, Y8
+	VPMAXUW      Y7, Y1, Y9
+	VPMINUW      Y7, Y1, Y1
+	VBLENDPS     $0xcc, Y8, Y5, Y7
+	VSHUFPS      $0x4e, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VSHUFPS      $0x88, Y7, Y4, Y5
+	VSHUFPS      $0xdd, Y7, Y4, Y4
+	VPMAXSW      Y4, Y5, Y5
+	VBLENDPS     $0xcc, Y9, Y6, Y4
+	VSHUFPS      $0x4e, Y9, Y6, Y6
+	VPMAXUW      Y6, Y4, Y4
+	VSHUFPS      $0x88, Y4, Y2, Y6
+	VSHUFPS      $0xdd, Y4, Y2, Y2
+	VPMAXUW      Y2, Y6, Y6
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y3, Y0
+	VSHUFPS      $0xdd, Y2, Y3, Y3
+	VPMINUW      Y3, Y0, Y0
+	VMOVUPS      256(DI), Y1
+	VMOVUPS      288(DI), Y2
+	VPMAXSW      Y2, Y1, Y3
+	VPMAXUW      Y2, Y1, Y4
+	VPMINUW      Y2, Y1, Y1
+	VMOVUPS      320(DI), Y2
+	VMOVUPS      352(DI), Y7
+	VPMAXSW      Y7, Y2, Y8
+	VPMAXUW      Y7, Y2, Y9
+	VPMINUW      Y7, Y2, Y2
+	VBLENDPS     $0xcc, Y8, Y3, Y7
+	VSHUFPS      $0x4e, Y8, Y3, Y3
+	VPMAXSW      Y3, Y7, Y7
+	VBLENDPS     $0xcc, Y9, Y4, Y3
+	VSHUFPS      $0x4e, Y9, Y4, Y4
+	VPMAXUW      Y4, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y4
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y4, Y4
+	VMOVUPS      384(DI), Y1
+	VMOVUPS      416(DI), Y2
+	VPMAXSW      Y2, Y1, Y8
+	VPMAXUW      Y2, Y1, Y9
+	VPMINUW      Y2, Y1, Y1
+	VMOVUPS      448(DI), Y2
+	VMOVUPS      480(DI), Y10
+	VPMAXSW      Y10, Y2, Y11
+	VPMAXUW      Y10, Y2, Y12
+	VPMINUW      Y10, Y2, Y2
+	VBLENDPS     $0xcc, Y11, Y8, Y10
+	VSHUFPS      $0x4e, Y11, Y8, Y8
+	VPMAXSW      Y8, Y10, Y10
+	VSHUFPS      $0x88, Y10, Y7, Y8
+	VSHUFPS      $0xdd, Y10, Y7, Y7
+	VPMAXSW      Y7, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y5, Y7
+	VPERM2F128   $0x21, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VBLENDPS     $0xcc, Y12, Y9, Y5
+	VSHUFPS      $0x4e, Y12, Y9, Y9
+	VPMAXUW      Y9, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y8
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VPMAXUW      Y3, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y6, Y3
+	VPERM2F128   $0x21, Y8, Y6, Y6
+	VPMAXUW      Y6, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y5
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y1
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y2
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSRLD       $0x10, Y7, Y0
+	VPMAXSW      Y0, Y7, Y7
+	VPSLLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y3, Y0
+	VPMAXUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y3, Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SI)
+	VMAXPS       Y7, Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VBLENDVPS    Y1, Y7, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	ADDQ         $+512, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS      (DI), X0
+	VINSERTF128  $0x01, 64(DI), Y0, Y0
+	VMOVUPS      16(DI), X1
+	VINSERTF128  $0x01, 80(DI), Y1, Y1
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	VMOVUPS      32(DI), X0
+	VINSERTF128  $0x01, 96(DI), Y0, Y0
+	VMOVUPS      48(DI), X4
+	VINSERTF128  $0x01, 112(DI), Y4, Y4
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPSLLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y4, Y1
+	VPMAXUW      Y1, Y4, Y4
+	VPSLLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y1
+	VPMINUW      Y1, Y0, Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPMINUD      Y2, Y1, Y2
+	VPCMPEQD     Y1, Y2, Y2
+	VMINPS       Y4, Y0, Y4
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y4, Y4
+	VBLENDVPS    Y2, Y4, Y1, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VMOVUPS      X4, (SI)
+	VMAXPS       Y6, Y0, Y6
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VBLENDVPS    Y2, Y6, Y1, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DX)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treehalfloop
+
+treehalfend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ R8, $+8
+	JLT  tree4end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+128, R11
+
+tree4loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXSW Y1, Y0, Y2
+	VPMAXUW Y1, Y0, Y3
+	VPMINUW Y1, Y0, Y0
+	VMOVUPS 64(BX), Y1
+	VPMAXSW Y1, Y2, Y2
+	VPMAXUW Y1, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	VMOVUPS 96(BX), Y1
+	VPMAXSW Y1, Y2, Y2
+	VPMAXUW Y1, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y4
+	VPMAXSW Y4, Y1, Y5
+	VPMAXUW Y4, Y1, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 64(R10), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 96(R10), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VPMAXSW Y5, Y2, Y2
+	VPMAXUW Y6, Y3, Y3
+	VPMINUW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y4
+	VPMAXSW Y4, Y1, Y5
+	VPMAXUW Y4, Y1, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 64(BX), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	VMOVUPS 96(BX), Y4
+	VPMAXSW Y4, Y5, Y5
+	VPMAXUW Y4, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y4, Y8
+	VPMAXUW Y7, Y4, Y9
+	VPMINUW Y7, Y4, Y4
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y4, Y4
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y4, Y4
+	VPMAXSW Y8, Y5, Y5
+	VPMAXUW Y9, Y6, Y6
+	VPMINUW Y4, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y5, Y2, Y4
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXSW  Y2, Y4, Y4
+	VBLENDPS $0xcc, Y6, Y3, Y2
+	VSHUFPS  $0x4e, Y6, Y3, Y3
+	VPMAXUW  Y3, Y2, Y2
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMINUW  Y0, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVUPS  32(BX), Y1
+	VPMAXSW  Y1, Y0, Y5
+	VPMAXUW  Y1, Y0, Y6
+	VPMINUW  Y1, Y0, Y0
+	VMOVUPS  64(BX), Y1
+	VPMAXSW  Y1, Y5, Y5
+	VPMAXUW  Y1, Y6, Y6
+	VPMINUW  Y1, Y0, Y0
+	VMOVUPS  96(BX), Y1
+	VPMAXSW  Y1, Y5, Y5
+	VPMAXUW  Y1, Y6, Y6
+	VPMINUW  Y1, Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y1, Y8
+	VPMAXUW Y7, Y1, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VPMAXSW Y8, Y5, Y5
+	VPMAXUW Y9, Y6, Y6
+	VPMINUW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y7
+	VPMAXSW Y7, Y1, Y8
+	VPMAXUW Y7, Y1, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 64(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	VMOVUPS 96(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y7, Y11
+	VPMAXUW Y10, Y7, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y7, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y8, Y5, Y7
+	VSHUFPS  $0x4e, Y8, Y5, Y5
+	VPMAXSW  Y5, Y7, Y7
+	VSHUFPS  $0x88, Y7, Y4, Y5
+	VSHUFPS  $0xdd, Y7, Y4, Y4
+	VPMAXSW  Y4, Y5, Y5
+	VBLENDPS $0xcc, Y9, Y6, Y4
+	VSHUFPS  $0x4e, Y9, Y6, Y6
+	VPMAXUW  Y6, Y4, Y4
+	VSHUFPS  $0x88, Y4, Y2, Y6
+	VSHUFPS  $0xdd, Y4, Y2, Y2
+	VPMAXUW  Y2, Y6, Y6
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMINUW  Y0, Y2, Y2
+	VSHUFPS  $0x88, Y2, Y3, Y0
+	VSHUFPS  $0xdd, Y2, Y3, Y3
+	VPMINUW  Y3, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXSW  Y2, Y1, Y3
+	VPMAXUW  Y2, Y1, Y4
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXSW  Y2, Y3, Y3
+	VPMAXUW  Y2, Y4, Y4
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXSW  Y2, Y3, Y3
+	VPMAXUW  Y2, Y4, Y4
+	VPMINUW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y7
+	VPMAXSW Y7, Y2, Y8
+	VPMAXUW Y7, Y2, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 64(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 96(R10), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VPMAXSW Y8, Y3, Y3
+	VPMAXUW Y9, Y4, Y4
+	VPMINUW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y7
+	VPMAXSW Y7, Y2, Y8
+	VPMAXUW Y7, Y2, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 64(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	VMOVUPS 96(BX), Y7
+	VPMAXSW Y7, Y8, Y8
+	VPMAXUW Y7, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y7, Y11
+	VPMAXUW Y10, Y7, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y7, Y7
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y7, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y8, Y3, Y7
+	VSHUFPS  $0x4e, Y8, Y3, Y3
+	VPMAXSW  Y3, Y7, Y7
+	VBLENDPS $0xcc, Y9, Y4, Y3
+	VSHUFPS  $0x4e, Y9, Y4, Y4
+	VPMAXUW  Y4, Y3, Y3
+	VBLENDPS $0xcc, Y2, Y1, Y4
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMINUW  Y1, Y4, Y4
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXSW  Y2, Y1, Y8
+	VPMAXUW  Y2, Y1, Y9
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXSW  Y2, Y8, Y8
+	VPMAXUW  Y2, Y9, Y9
+	VPMINUW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXSW  Y2, Y8, Y8
+	VPMAXUW  Y2, Y9, Y9
+	VPMINUW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y10
+	VPMAXSW Y10, Y2, Y11
+	VPMAXUW Y10, Y2, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 64(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 96(R10), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VPMAXSW Y11, Y8, Y8
+	VPMAXUW Y12, Y9, Y9
+	VPMINUW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y10
+	VPMAXSW Y10, Y2, Y11
+	VPMAXUW Y10, Y2, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 64(BX), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	VMOVUPS 96(BX), Y10
+	VPMAXSW Y10, Y11, Y11
+	VPMAXUW Y10, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y13
+	VPMAXSW Y13, Y10, Y14
+	VPMAXUW Y13, Y10, Y15
+	VPMINUW Y13, Y10, Y10
+	VMOVUPS 64(R10), Y13
+	VPMAXSW Y13, Y14, Y14
+	VPMAXUW Y13, Y15, Y15
+	VPMINUW Y13, Y10, Y10
+	VMOVUPS 96(R10), Y13
+	VPMAXSW Y13, Y14, Y14
+	VPMAXUW Y13, Y15, Y15
+	VPMINUW Y13, Y10, Y10
+	VPMAXSW Y14, Y11, Y11
+	VPMAXUW Y15, Y12, Y12
+	VPMINUW Y10, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ         BX, R10
+	ADDQ         $+128, R10
+	VBLENDPS     $0xcc, Y11, Y8, Y10
+	VSHUFPS      $0x4e, Y11, Y8, Y8
+	VPMAXSW      Y8, Y10, Y10
+	VSHUFPS      $0x88, Y10, Y7, Y8
+	VSHUFPS      $0xdd, Y10, Y7, Y7
+	VPMAXSW      Y7, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y5, Y7
+	VPERM2F128   $0x21, Y8, Y5, Y5
+	VPMAXSW      Y5, Y7, Y7
+	VBLENDPS     $0xcc, Y12, Y9, Y5
+	VSHUFPS      $0x4e, Y12, Y9, Y9
+	VPMAXUW      Y9, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y3, Y8
+	VSHUFPS      $0xdd, Y5, Y3, Y3
+	VPMAXUW      Y3, Y8, Y8
+	VBLENDPS     $0xf0, Y8, Y6, Y3
+	VPERM2F128   $0x21, Y8, Y6, Y6
+	VPMAXUW      Y6, Y3, Y3
+	VBLENDPS     $0xcc, Y2, Y1, Y5
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMINUW      Y1, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y4, Y1
+	VSHUFPS      $0xdd, Y5, Y4, Y4
+	VPMINUW      Y4, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y2
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSRLD       $0x10, Y7, Y0
+	VPMAXSW      Y0, Y7, Y7
+	VPSLLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y3, Y0
+	VPMAXUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMINUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y3, Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y0, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SI)
+	VMAXPS       Y7, Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y7, Y7
+	VBLENDVPS    Y1, Y7, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          tree4loop
+
+tree4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ R8, $+8
+	JLT  tree1end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+32, R11
+
+tree1loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R10), Y3
+	VPMAXSW Y3, Y1, Y1
+	VPMAXUW Y3, Y2, Y2
+	VPMINUW Y3, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y3
+	VMOVAPS Y3, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y3, Y3
+	CMPQ    R10, BX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R10), Y6
+	VPMAXSW Y6, Y4, Y4
+	VPMAXUW Y6, Y5, Y5
+	VPMINUW Y6, Y3, Y3
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y4, Y1, Y6
+	VSHUFPS  $0x4e, Y4, Y1, Y1
+	VPMAXSW  Y1, Y6, Y6
+	VBLENDPS $0xcc, Y5, Y2, Y1
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VBLENDPS $0xcc, Y3, Y0, Y2
+	VSHUFPS  $0x4e, Y3, Y0, Y0
+	VPMINUW  Y0, Y2, Y2
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVAPS  Y0, Y3
+	VMOVAPS  Y0, Y4
+	VMOVAPS  Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R10), Y5
+	VPMAXSW Y5, Y3, Y3
+	VPMAXUW Y5, Y4, Y4
+	VPMINUW Y5, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y5
+	VMOVAPS Y5, Y7
+	VMOVAPS Y5, Y8
+	VMOVAPS Y5, Y5
+	CMPQ    R10, BX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R10), Y9
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y9, Y8, Y8
+	VPMINUW Y9, Y5, Y5
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y7, Y3, Y9
+	VSHUFPS  $0x4e, Y7, Y3, Y3
+	VPMAXSW  Y3, Y9, Y9
+	VSHUFPS  $0x88, Y9, Y6, Y3
+	VSHUFPS  $0xdd, Y9, Y6, Y6
+	VPMAXSW  Y6, Y3, Y3
+	VBLENDPS $0xcc, Y8, Y4, Y6
+	VSHUFPS  $0x4e, Y8, Y4, Y4
+	VPMAXUW  Y4, Y6, Y6
+	VSHUFPS  $0x88, Y6, Y1, Y4
+	VSHUFPS  $0xdd, Y6, Y1, Y1
+	VPMAXUW  Y1, Y4, Y4
+	VBLENDPS $0xcc, Y5, Y0, Y1
+	VSHUFPS  $0x4e, Y5, Y0, Y0
+	VPMINUW  Y0, Y1, Y1
+	VSHUFPS  $0x88, Y1, Y2, Y0
+	VSHUFPS  $0xdd, Y1, Y2, Y2
+	VPMINUW  Y2, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y2
+	VMOVAPS  Y1, Y5
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R10), Y6
+	VPMAXSW Y6, Y2, Y2
+	VPMAXUW Y6, Y5, Y5
+	VPMINUW Y6, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y6
+	VMOVAPS Y6, Y7
+	VMOVAPS Y6, Y8
+	VMOVAPS Y6, Y6
+	CMPQ    R10, BX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R10), Y9
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y9, Y8, Y8
+	VPMINUW Y9, Y6, Y6
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y7, Y2, Y9
+	VSHUFPS  $0x4e, Y7, Y2, Y2
+	VPMAXSW  Y2, Y9, Y9
+	VBLENDPS $0xcc, Y8, Y5, Y2
+	VSHUFPS  $0x4e, Y8, Y5, Y5
+	VPMAXUW  Y5, Y2, Y2
+	VBLENDPS $0xcc, Y6, Y1, Y5
+	VSHUFPS  $0x4e, Y6, Y1, Y1
+	VPMINUW  Y1, Y5, Y5
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y6
+	VMOVAPS  Y1, Y7
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R10), Y8
+	VPMAXSW Y8, Y6, Y6
+	VPMAXUW Y8, Y7, Y7
+	VPMINUW Y8, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y8
+	VMOVAPS Y8, Y10
+	VMOVAPS Y8, Y11
+	VMOVAPS Y8, Y8
+	CMPQ    R10, BX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R10), Y12
+	VPMAXSW Y12, Y10, Y10
+	VPMAXUW Y12, Y11, Y11
+	VPMINUW Y12, Y8, Y8
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ         BX, R10
+	ADDQ         $+32, R10
+	VBLENDPS     $0xcc, Y10, Y6, Y12
+	VSHUFPS      $0x4e, Y10, Y6, Y6
+	VPMAXSW      Y6, Y12, Y12
+	VSHUFPS      $0x88, Y12, Y9, Y6
+	VSHUFPS      $0xdd, Y12, Y9, Y9
+	VPMAXSW      Y9, Y6, Y6
+	VBLENDPS     $0xf0, Y6, Y3, Y9
+	VPERM2F128   $0x21, Y6, Y3, Y3
+	VPMAXSW      Y3, Y9, Y9
+	VBLENDPS     $0xcc, Y11, Y7, Y3
+	VSHUFPS      $0x4e, Y11, Y7, Y7
+	VPMAXUW      Y7, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y2, Y6
+	VSHUFPS      $0xdd, Y3, Y2, Y2
+	VPMAXUW      Y2, Y6, Y6
+	VBLENDPS     $0xf0, Y6, Y4, Y2
+	VPERM2F128   $0x21, Y6, Y4, Y4
+	VPMAXUW      Y4, Y2, Y2
+	VBLENDPS     $0xcc, Y8, Y1, Y3
+	VSHUFPS      $0x4e, Y8, Y1, Y1
+	VPMINUW      Y1, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y5, Y1
+	VSHUFPS      $0xdd, Y3, Y5, Y5
+	VPMINUW      Y5, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y9, Y0
+	VPMAXSW      Y0, Y9, Y9
+	VPSLLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXUW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y9, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y2, Y3, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
+	VMAXPS       Y9, Y3, Y9
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	VBLENDVPS    Y1, Y9, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          tree1loop
+
+tree1end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	MOVQ         DI, R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X0
+	VINSERTF128  $0x01, (BX), Y0, Y0
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y1, Y0, Y2
+	VSHUFPS      $0x4e, Y1, Y0, Y0
+	VPMAXSW      Y0, Y2, Y1
+	VPMAXUW      Y0, Y2, Y3
+	VPMINUW      Y0, Y2, Y2
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X0
+	VINSERTF128  $0x01, (BX), Y0, Y0
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X4
+	VINSERTF128  $0x01, (BX), Y4, Y4
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y4, Y0, Y5
+	VSHUFPS      $0x4e, Y4, Y0, Y0
+	VPMAXSW      Y0, Y5, Y4
+	VSHUFPS      $0x88, Y4, Y1, Y6
+	VSHUFPS      $0xdd, Y4, Y1, Y1
+	VPMAXSW      Y1, Y6, Y6
+	VPMAXUW      Y0, Y5, Y1
+	VSHUFPS      $0x88, Y1, Y3, Y4
+	VSHUFPS      $0xdd, Y1, Y3, Y3
+	VPMAXUW      Y3, Y4, Y4
+	VPMINUW      Y0, Y5, Y5
+	VSHUFPS      $0x88, Y5, Y2, Y0
+	VSHUFPS      $0xdd, Y5, Y2, Y2
+	VPMINUW      Y2, Y0, Y0
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X2
+	VINSERTF128  $0x01, (BX), Y2, Y2
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y2, Y1, Y3
+	VSHUFPS      $0x4e, Y2, Y1, Y1
+	VPMAXSW      Y1, Y3, Y2
+	VPMAXUW      Y1, Y3, Y5
+	VPMINUW      Y1, Y3, Y3
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X1
+	VINSERTF128  $0x01, (BX), Y1, Y1
+	LEAQ         (R10)(R9*2), R10
+	MOVQ         R10, BX
+	ADDQ         R11, BX
+	VMOVUPS      (R10), X7
+	VINSERTF128  $0x01, (BX), Y7, Y7
+	LEAQ         (R10)(R9*2), R10
+	VBLENDPS     $0xcc, Y7, Y1, Y8
+	VSHUFPS      $0x4e, Y7, Y1, Y1
+	VPMAXSW      Y1, Y8, Y7
+	VSHUFPS      $0x88, Y7, Y2, Y9
+	VSHUFPS      $0xdd, Y7, Y2, Y2
+	VPMAXSW      Y2, Y9, Y9
+	VBLENDPS     $0xf0, Y9, Y6, Y2
+	VPERM2F128   $0x21, Y9, Y6, Y6
+	VPMAXSW      Y6, Y2, Y2
+	VPMAXUW      Y1, Y8, Y6
+	VSHUFPS      $0x88, Y6, Y5, Y7
+	VSHUFPS      $0xdd, Y6, Y5, Y5
+	VPMAXUW      Y5, Y7, Y7
+	VBLENDPS     $0xf0, Y7, Y4, Y5
+	VPERM2F128   $0x21, Y7, Y4, Y4
+	VPMAXUW      Y4, Y5, Y5
+	VPMINUW      Y1, Y8, Y8
+	VSHUFPS      $0x88, Y8, Y3, Y1
+	VSHUFPS      $0xdd, Y8, Y3, Y3
+	VPMINUW      Y3, Y1, Y1
+	VBLENDPS     $0xf0, Y1, Y0, Y3
+	VPERM2F128   $0x21, Y1, Y0, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y5, Y0
+	VPMAXUW      Y0, Y5, Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y3, Y0
+	VPMINUW      Y0, Y3, Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPAND        Y1, Y5, Y1
+	VPMAXUD      Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPMINUD      Y1, Y0, Y1
+	VPCMPEQD     Y0, Y1, Y1
+	VMINPS       Y5, Y3, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y0, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VPERMQ       $0x08, Y5, Y5
+	VMOVUPS      X5, (SI)
+	VMAXPS       Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (DX)
+	MOVQ         R10, DI
+	ADDQ         $+16, SI
+	ADDQ         $+16, DX
+	SUBQ         $+8, R8
+	CMPQ         R8, $+8
+	JGE          treehalvesloop
+
+treehalvesend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
+// Requires: AVX, AVX2
+TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $64-32
+	// pointers: DI x, SI most, DX elements left, BX groups left, R8 length
+	// per call: Y15 0x7fff7fff, Y14 0x0
+	// per group: nothing
+	// vector registers in use at once: 8
+	MOVQ         x+0(FP), DI
+	MOVQ         most+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+28(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	MOVQ         groups+16(FP), BX
+	MOVQ         length+24(FP), R8
+	CMPQ         R8, $+16
+	JEQ          tree
+	CMPQ         R8, $+32
+	JEQ          treepair
+	CMPQ         R8, $+8
+	JEQ          treehalf
+	TESTQ        $0x0000003f, R8
+	JEQ          tree4
+	CMPQ         R8, $+512
+	JGE          tree4
+	CMPQ         R8, $+16
+	JGE          tree1
+	CMPQ         R8, $+8
+	JGE          treehalves
+
+groups:
+	VMOVAPS Y14, Y13
+	VMOVAPS Y14, Y12
+	MOVQ    R8, DX
+	CMPQ    DX, $+32
+	JLT     grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y13, Y13
+	VMOVUPS 32(DI), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y12, Y12
+	ADDQ    $+64, DI
+	SUBQ    $+32, DX
+	CMPQ    DX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   DX, DX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, DX
+	JEQ     piece1
+	MOVQ    DX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y13, Y13
+	VMOVUPS 32(SP), Y0
+	VPAND   Y15, Y0, Y0
+	VPMAXUW Y0, Y12, Y12
+	LEAQ    (DI)(DX*2), DI
+
+groupend:
+	VPMAXUW      Y12, Y13, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXUW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXUW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXUW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXUW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVSS       X1, (SI)
+	ADDQ         $+4, SI
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ BX, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS    (DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VMOVUPS    64(DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    96(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUW    Y2, Y0, Y0
+	VMOVUPS    128(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    160(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y3
+	VMOVUPS    192(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    224(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treeloop
+
+treeend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ BX, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUW    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    96(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VPAND      Y15, Y0, Y0
+	VMOVUPS    160(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VPMAXUW    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    224(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXUW    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    288(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    352(DI), Y3
+	VPAND      Y15, Y3, Y3
+	VPMAXUW    Y3, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VPAND      Y15, Y1, Y1
+	VMOVUPS    416(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VPMAXUW    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VPAND      Y15, Y2, Y2
+	VMOVUPS    480(DI), Y4
+	VPAND      Y15, Y4, Y4
+	VPMAXUW    Y4, Y2, Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ BX, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	VMOVUPS     48(DI), X1
+	VINSERTF128 $0x01, 112(DI), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUW     Y2, Y0, Y0
+	VPSRLD      $0x10, Y0, Y1
+	VPMAXUW     Y1, Y0, Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalfloop
+
+treehalfend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ BX, $+8
+	JLT  tree4end
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+128, R10
+
+tree4loop:
+	MOVQ    DI, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y0
+	VPAND   Y15, Y0, Y0
+	VMOVUPS 32(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	VMOVUPS 64(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	VMOVUPS 96(DX), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	CMPQ    R9, DX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 64(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 96(R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 64(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	VMOVUPS 96(DX), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y2, Y2
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y0
+	VPAND    Y15, Y0, Y0
+	VMOVUPS  32(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	VMOVUPS  64(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	VMOVUPS  96(DX), Y1
+	VPAND    Y15, Y1, Y1
+	VPMAXUW  Y1, Y0, Y0
+	CMPQ     R9, DX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVUPS 32(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 64(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	VMOVUPS 96(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXUW  Y2, Y0, Y0
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVUPS  32(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  64(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  96(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 64(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	VMOVUPS 96(DX), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     DX, R9
+	ADDQ     $+128, R9
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXUW  Y1, Y3, Y3
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVUPS  32(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  64(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	VMOVUPS  96(DX), Y2
+	VPAND    Y15, Y2, Y2
+	VPMAXUW  Y2, Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 64(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 96(R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    DX, R9
+	ADDQ    $+128, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVUPS 32(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 64(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	VMOVUPS 96(DX), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R9), Y4
+	VPAND   Y15, Y4, Y4
+	VMOVUPS 32(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VMOVUPS 64(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VMOVUPS 96(R9), Y5
+	VPAND   Y15, Y5, Y5
+	VPMAXUW Y5, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	ADDQ    $+128, R9
+	CMPQ    R9, DX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ       DX, R9
+	ADDQ       $+128, R9
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	MOVQ       R9, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        tree4loop
+
+tree4end:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ BX, $+8
+	JLT  tree1end
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+32, R10
+
+tree1loop:
+	MOVQ    DI, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y0
+	VPAND   Y15, Y0, Y0
+	VMOVAPS Y0, Y0
+	CMPQ    R9, DX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVAPS Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y2, Y2
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y0
+	VPAND    Y15, Y0, Y0
+	VMOVAPS  Y0, Y0
+	CMPQ     R9, DX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R9), Y1
+	VPAND   Y15, Y1, Y1
+	VPMAXUW Y1, Y0, Y0
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y1
+	VPAND   Y15, Y1, Y1
+	VMOVAPS Y1, Y1
+	CMPQ    R9, DX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXUW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXUW  Y2, Y0, Y0
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVAPS  Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVAPS Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R9), Y3
+	VPAND   Y15, Y3, Y3
+	VPMAXUW Y3, Y2, Y2
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     DX, R9
+	ADDQ     $+32, R9
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXUW  Y1, Y3, Y3
+	MOVQ     R9, DX
+	ADDQ     R10, DX
+	VMOVUPS  (DX), Y1
+	VPAND    Y15, Y1, Y1
+	VMOVAPS  Y1, Y1
+	CMPQ     R9, DX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R9), Y2
+	VPAND   Y15, Y2, Y2
+	VPMAXUW Y2, Y1, Y1
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    DX, R9
+	ADDQ    $+32, R9
+	MOVQ    R9, DX
+	ADDQ    R10, DX
+	VMOVUPS (DX), Y2
+	VPAND   Y15, Y2, Y2
+	VMOVAPS Y2, Y2
+	CMPQ    R9, DX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R9), Y4
+	VPAND   Y15, Y4, Y4
+	VPMAXUW Y4, Y2, Y2
+	ADDQ    $+32, R9
+	CMPQ    R9, DX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ       DX, R9
+	ADDQ       $+32, R9
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXUW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	MOVQ       R9, DI
+	ADDQ       $+32, SI
+	SUBQ       $+8, BX
+	CMPQ       BX, $+8
+	JGE        tree1loop
+
+tree1end:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ BX, $+8
+	JLT  treehalvesend
+	SUBQ R10, R10
+	LEAQ (R10)(R8*2), R10
+	SUBQ $+16, R10
+
+treehalvesloop:
+	MOVQ        DI, R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X0
+	VINSERTF128 $0x01, (DX), Y0, Y0
+	VPAND       Y15, Y0, Y0
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y1, Y0, Y3
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y3, Y3
+	VSHUFPS     $0x88, Y3, Y2, Y0
+	VSHUFPS     $0xdd, Y3, Y2, Y2
+	VPMAXUW     Y2, Y0, Y0
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y3, Y3
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X1
+	VINSERTF128 $0x01, (DX), Y1, Y1
+	VPAND       Y15, Y1, Y1
+	LEAQ        (R9)(R8*2), R9
+	MOVQ        R9, DX
+	ADDQ        R10, DX
+	VMOVUPS     (R9), X2
+	VINSERTF128 $0x01, (DX), Y2, Y2
+	VPAND       Y15, Y2, Y2
+	LEAQ        (R9)(R8*2), R9
+	VBLENDPS    $0xcc, Y2, Y1, Y4
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y3, Y1
+	VSHUFPS     $0xdd, Y4, Y3, Y3
+	VPMAXUW     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y2
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSRLD      $0x10, Y2, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSLLD      $0x10, Y2, Y2
+	VMOVUPS     Y2, (SI)
+	MOVQ        R9, DI
+	ADDQ        $+32, SI
+	SUBQ        $+8, BX
+	CMPQ        BX, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ BX, BX
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
+// Requires: AVX, AVX2
+TEXT ·ReachBF16AVX2(SB), NOSPLIT, $64-40
+	// pointers: DI x, SI low, DX high, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
+	// per group: nothing
+	// vector registers in use at once: 14
+	MOVQ         x+0(FP), DI
+	MOVQ         low+8(FP), SI
+	MOVQ         high+16(FP), DX
+	VXORPS       Y15, Y15, Y15
+	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+16
+	JEQ          tree
+	CMPQ         R9, $+32
+	JEQ          treepair
+	CMPQ         R9, $+8
+	JEQ          treehalf
+	TESTQ        $0x0000003f, R9
+	JEQ          tree4
+	CMPQ         R9, $+512
+	JGE          tree4
+	CMPQ         R9, $+16
+	JGE          tree1
+	CMPQ         R9, $+8
+	JGE          treehalves
+
+groups:
+	VMOVAPS Y15, Y12
+	VMOVAPS Y15, Y11
+	VMOVAPS Y13, Y10
+	VMOVAPS Y13, Y9
+	MOVQ    R9, BX
+	CMPQ    BX, $+32
+	JLT     grouptail
+
+grouploop:
+	VMOVUPS (DI), Y0
+	VPMAXUW Y0, Y12, Y12
+	VPMAXSW Y0, Y10, Y10
+	VMOVUPS 32(DI), Y0
+	VPMAXUW Y0, Y11, Y11
+	VPMAXSW Y0, Y9, Y9
+	ADDQ    $+64, DI
+	SUBQ    $+32, BX
+	CMPQ    BX, $+32
+	JGE     grouploop
+
+grouptail:
+	TESTQ   BX, BX
+	JEQ     groupend
+	MOVWLZX (DI), AX
+	MOVQ    AX, CX
+	SHLQ    $0x10, CX
+	ORQ     CX, AX
+	MOVQ    AX, CX
+	SHLQ    $0x20, CX
+	ORQ     CX, AX
+	MOVQ    AX, (SP)
+	MOVQ    AX, 8(SP)
+	MOVQ    AX, 16(SP)
+	MOVQ    AX, 24(SP)
+	MOVQ    AX, 32(SP)
+	MOVQ    AX, 40(SP)
+	MOVQ    AX, 48(SP)
+	MOVQ    AX, 56(SP)
+	TESTQ   $0x00000010, BX
+	JEQ     piece1
+	MOVQ    BX, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (DI)(AX*1), CX
+	MOVQ    CX, (SP)(AX*1)
+	MOVQ    8(DI)(AX*1), CX
+	MOVQ    CX, 8(SP)(AX*1)
+	MOVQ    16(DI)(AX*1), CX
+	MOVQ    CX, 16(SP)(AX*1)
+	MOVQ    24(DI)(AX*1), CX
+	MOVQ    CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	VMOVUPS (SP), Y0
+	VPMAXUW Y0, Y12, Y12
+	VPMAXSW Y0, Y10, Y10
+	VMOVUPS 32(SP), Y0
+	VPMAXUW Y0, Y11, Y11
+	VPMAXSW Y0, Y9, Y9
+	LEAQ    (DI)(BX*2), DI
+
+groupend:
+	VPMAXUW      Y11, Y12, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VPMAXUW      X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VPMAXUW      X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VPMAXUW      X1, X0, X1
+	VPSRLD       $0x10, Y1, Y0
+	VPMAXUW      Y0, Y1, Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPMAXSW      Y9, Y10, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VPMAXSW      X2, X0, X2
+	VPERMILPS    $0x4e, X2, X0
+	VPMAXSW      X0, X2, X0
+	VPERMILPS    $0xb1, X0, X2
+	VPMAXSW      X2, X0, X2
+	VPSRLD       $0x10, Y2, Y0
+	VPMAXSW      Y0, Y2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPMAXSD      Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VPSRLD       $0x1f, Y1, Y3
+	VPSUBD       Y3, Y15, Y3
+	VPAND        Y3, Y1, Y1
+	VADDPS       Y14, Y1, Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVSS       X0, (SI)
+	VMOVSS       X2, (DX)
+	ADDQ         $+4, SI
+	ADDQ         $+4, DX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          groups
+	VZEROUPPER
+	RET
+
+tree:
+	CMPQ R8, $+8
+	JLT  treeend
+
+treeloop:
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXUW    Y0, Y2, Y1
+	VPMAXSW    Y0, Y2, Y2
+	VMOVUPS    64(DI), Y0
+	VMOVUPS    96(DI), Y3
+	VBLENDPS   $0xcc, Y3, Y0, Y4
+	VSHUFPS    $0x4e, Y3, Y0, Y0
+	VPMAXUW    Y0, Y4, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y5
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VPMAXUW    Y1, Y5, Y5
+	VPMAXSW    Y0, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y0
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VPMAXSW    Y2, Y0, Y0
+	VMOVUPS    128(DI), Y1
+	VMOVUPS    160(DI), Y2
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXUW    Y1, Y3, Y2
+	VPMAXSW    Y1, Y3, Y3
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    224(DI), Y4
+	VBLENDPS   $0xcc, Y4, Y1, Y6
+	VSHUFPS    $0x4e, Y4, Y1, Y1
+	VPMAXUW    Y1, Y6, Y4
+	VSHUFPS    $0x88, Y4, Y2, Y7
+	VSHUFPS    $0xdd, Y4, Y2, Y2
+	VPMAXUW    Y2, Y7, Y7
+	VBLENDPS   $0xf0, Y7, Y5, Y2
+	VPERM2F128 $0x21, Y7, Y5, Y5
+	VPMAXUW    Y5, Y2, Y2
+	VPMAXSW    Y1, Y6, Y6
+	VSHUFPS    $0x88, Y6, Y3, Y1
+	VSHUFPS    $0xdd, Y6, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y3
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXUW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y3, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VPSLLD     $0x10, Y3, Y3
+	VPMAXSD    Y15, Y3, Y3
+	VCMPPS     $0x07, Y3, Y3, Y0
+	VPSRLD     $0x1f, Y2, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y2, Y2
+	VADDPS     Y14, Y2, Y2
+	VBLENDVPS  Y0, Y2, Y3, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y3, (DX)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treeloop
+
+treeend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treepair:
+	CMPQ R8, $+8
+	JLT  treepairend
+
+treepairloop:
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VPMAXUW    Y1, Y0, Y2
+	VPMAXSW    Y1, Y0, Y0
+	VMOVUPS    64(DI), Y1
+	VMOVUPS    96(DI), Y3
+	VPMAXUW    Y3, Y1, Y4
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xcc, Y4, Y2, Y3
+	VSHUFPS    $0x4e, Y4, Y2, Y2
+	VPMAXUW    Y2, Y3, Y3
+	VBLENDPS   $0xcc, Y1, Y0, Y2
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VMOVUPS    128(DI), Y0
+	VMOVUPS    160(DI), Y1
+	VPMAXUW    Y1, Y0, Y4
+	VPMAXSW    Y1, Y0, Y0
+	VMOVUPS    192(DI), Y1
+	VMOVUPS    224(DI), Y5
+	VPMAXUW    Y5, Y1, Y6
+	VPMAXSW    Y5, Y1, Y1
+	VBLENDPS   $0xcc, Y6, Y4, Y5
+	VSHUFPS    $0x4e, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VSHUFPS    $0x88, Y5, Y3, Y4
+	VSHUFPS    $0xdd, Y5, Y3, Y3
+	VPMAXUW    Y3, Y4, Y4
+	VBLENDPS   $0xcc, Y1, Y0, Y3
+	VSHUFPS    $0x4e, Y1, Y0, Y0
+	VPMAXSW    Y0, Y3, Y3
+	VSHUFPS    $0x88, Y3, Y2, Y0
+	VSHUFPS    $0xdd, Y3, Y2, Y2
+	VPMAXSW    Y2, Y0, Y0
+	VMOVUPS    256(DI), Y1
+	VMOVUPS    288(DI), Y2
+	VPMAXUW    Y2, Y1, Y3
+	VPMAXSW    Y2, Y1, Y1
+	VMOVUPS    320(DI), Y2
+	VMOVUPS    352(DI), Y5
+	VPMAXUW    Y5, Y2, Y6
+	VPMAXSW    Y5, Y2, Y2
+	VBLENDPS   $0xcc, Y6, Y3, Y5
+	VSHUFPS    $0x4e, Y6, Y3, Y3
+	VPMAXUW    Y3, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y3
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y3, Y3
+	VMOVUPS    384(DI), Y1
+	VMOVUPS    416(DI), Y2
+	VPMAXUW    Y2, Y1, Y6
+	VPMAXSW    Y2, Y1, Y1
+	VMOVUPS    448(DI), Y2
+	VMOVUPS    480(DI), Y7
+	VPMAXUW    Y7, Y2, Y8
+	VPMAXSW    Y7, Y2, Y2
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUW    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUW    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y5, Y0
+	VPMAXUW    Y0, Y5, Y5
+	VPSLLD     $0x10, Y5, Y5
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	ADDQ       $+512, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        treepairloop
+
+treepairend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalf:
+	CMPQ R8, $+8
+	JLT  treehalfend
+
+treehalfloop:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, 64(DI), Y0, Y0
+	VMOVUPS     16(DI), X1
+	VINSERTF128 $0x01, 80(DI), Y1, Y1
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y1
+	VPMAXSW     Y0, Y2, Y2
+	VMOVUPS     32(DI), X0
+	VINSERTF128 $0x01, 96(DI), Y0, Y0
+	VMOVUPS     48(DI), X3
+	VINSERTF128 $0x01, 112(DI), Y3, Y3
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUW     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPMAXSW     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSW     Y2, Y0, Y0
+	VPSRLD      $0x10, Y5, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPSLLD      $0x10, Y5, Y5
+	VPSRLD      $0x10, Y0, Y1
+	VPMAXSW     Y1, Y0, Y0
+	VPSLLD      $0x10, Y0, Y0
+	VPMAXSD     Y15, Y0, Y0
+	VCMPPS      $0x07, Y0, Y0, Y1
+	VPSRLD      $0x1f, Y5, Y2
+	VPSUBD      Y2, Y15, Y2
+	VPAND       Y2, Y5, Y5
+	VADDPS      Y14, Y5, Y5
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, (SI)
+	VMOVUPS     Y0, (DX)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalfloop
+
+treehalfend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree4:
+	CMPQ R8, $+8
+	JLT  tree4end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+128, R11
+
+tree4loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXUW Y1, Y0, Y2
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 64(BX), Y1
+	VPMAXUW Y1, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 96(BX), Y1
+	VPMAXUW Y1, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree4done0
+
+tree4turn0:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y3
+	VPMAXUW Y3, Y1, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 64(R10), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 96(R10), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VPMAXUW Y4, Y2, Y2
+	VPMAXSW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn0
+
+tree4done0:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y3
+	VPMAXUW Y3, Y1, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 64(BX), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	VMOVUPS 96(BX), Y3
+	VPMAXUW Y3, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done1
+
+tree4turn1:
+	VMOVUPS (R10), Y3
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y3, Y6
+	VPMAXSW Y5, Y3, Y3
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y3, Y3
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y3, Y3
+	VPMAXUW Y6, Y4, Y4
+	VPMAXSW Y3, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn1
+
+tree4done1:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y4, Y2, Y3
+	VSHUFPS  $0x4e, Y4, Y2, Y2
+	VPMAXUW  Y2, Y3, Y3
+	VBLENDPS $0xcc, Y1, Y0, Y2
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXSW  Y0, Y2, Y2
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVUPS  32(BX), Y1
+	VPMAXUW  Y1, Y0, Y4
+	VPMAXSW  Y1, Y0, Y0
+	VMOVUPS  64(BX), Y1
+	VPMAXUW  Y1, Y4, Y4
+	VPMAXSW  Y1, Y0, Y0
+	VMOVUPS  96(BX), Y1
+	VPMAXUW  Y1, Y4, Y4
+	VPMAXSW  Y1, Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree4done2
+
+tree4turn2:
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y1, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VPMAXUW Y6, Y4, Y4
+	VPMAXSW Y1, Y0, Y0
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn2
+
+tree4done2:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y5
+	VPMAXUW Y5, Y1, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 64(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	VMOVUPS 96(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	CMPQ    R10, BX
+	JGE     tree4done3
+
+tree4turn3:
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y5, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y5, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn3
+
+tree4done3:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y6, Y4, Y5
+	VSHUFPS  $0x4e, Y6, Y4, Y4
+	VPMAXUW  Y4, Y5, Y5
+	VSHUFPS  $0x88, Y5, Y3, Y4
+	VSHUFPS  $0xdd, Y5, Y3, Y3
+	VPMAXUW  Y3, Y4, Y4
+	VBLENDPS $0xcc, Y1, Y0, Y3
+	VSHUFPS  $0x4e, Y1, Y0, Y0
+	VPMAXSW  Y0, Y3, Y3
+	VSHUFPS  $0x88, Y3, Y2, Y0
+	VSHUFPS  $0xdd, Y3, Y2, Y2
+	VPMAXSW  Y2, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXUW  Y2, Y1, Y3
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXUW  Y2, Y3, Y3
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXUW  Y2, Y3, Y3
+	VPMAXSW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done4
+
+tree4turn4:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y5
+	VPMAXUW Y5, Y2, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 64(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 96(R10), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VPMAXUW Y6, Y3, Y3
+	VPMAXSW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn4
+
+tree4done4:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y5
+	VPMAXUW Y5, Y2, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 64(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	VMOVUPS 96(BX), Y5
+	VPMAXUW Y5, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done5
+
+tree4turn5:
+	VMOVUPS (R10), Y5
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y5, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y5, Y5
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y5, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn5
+
+tree4done5:
+	MOVQ     BX, R10
+	ADDQ     $+128, R10
+	VBLENDPS $0xcc, Y6, Y3, Y5
+	VSHUFPS  $0x4e, Y6, Y3, Y3
+	VPMAXUW  Y3, Y5, Y5
+	VBLENDPS $0xcc, Y2, Y1, Y3
+	VSHUFPS  $0x4e, Y2, Y1, Y1
+	VPMAXSW  Y1, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVUPS  32(BX), Y2
+	VPMAXUW  Y2, Y1, Y6
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  64(BX), Y2
+	VPMAXUW  Y2, Y6, Y6
+	VPMAXSW  Y2, Y1, Y1
+	VMOVUPS  96(BX), Y2
+	VPMAXUW  Y2, Y6, Y6
+	VPMAXSW  Y2, Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree4done6
+
+tree4turn6:
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y7
+	VPMAXUW Y7, Y2, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 64(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 96(R10), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VPMAXUW Y8, Y6, Y6
+	VPMAXSW Y2, Y1, Y1
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn6
+
+tree4done6:
+	MOVQ    BX, R10
+	ADDQ    $+128, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y7
+	VPMAXUW Y7, Y2, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 64(BX), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	VMOVUPS 96(BX), Y7
+	VPMAXUW Y7, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree4done7
+
+tree4turn7:
+	VMOVUPS (R10), Y7
+	VMOVUPS 32(R10), Y9
+	VPMAXUW Y9, Y7, Y10
+	VPMAXSW Y9, Y7, Y7
+	VMOVUPS 64(R10), Y9
+	VPMAXUW Y9, Y10, Y10
+	VPMAXSW Y9, Y7, Y7
+	VMOVUPS 96(R10), Y9
+	VPMAXUW Y9, Y10, Y10
+	VPMAXSW Y9, Y7, Y7
+	VPMAXUW Y10, Y8, Y8
+	VPMAXSW Y7, Y2, Y2
+	ADDQ    $+128, R10
+	CMPQ    R10, BX
+	JLT     tree4turn7
+
+tree4done7:
+	MOVQ       BX, R10
+	ADDQ       $+128, R10
+	VBLENDPS   $0xcc, Y8, Y6, Y7
+	VSHUFPS    $0x4e, Y8, Y6, Y6
+	VPMAXUW    Y6, Y7, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y6
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VPMAXUW    Y5, Y6, Y6
+	VBLENDPS   $0xf0, Y6, Y4, Y5
+	VPERM2F128 $0x21, Y6, Y4, Y4
+	VPMAXUW    Y4, Y5, Y5
+	VBLENDPS   $0xcc, Y2, Y1, Y4
+	VSHUFPS    $0x4e, Y2, Y1, Y1
+	VPMAXSW    Y1, Y4, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y1
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y5, Y0
+	VPMAXUW    Y0, Y5, Y5
+	VPSLLD     $0x10, Y5, Y5
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x1f, Y5, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y5, Y5
+	VADDPS     Y14, Y5, Y5
+	VBLENDVPS  Y0, Y5, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	MOVQ       R10, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        tree4loop
+
+tree4end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+tree1:
+	CMPQ R8, $+8
+	JLT  tree1end
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+32, R11
+
+tree1loop:
+	MOVQ    DI, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y0
+	CMPQ    R10, BX
+	JGE     tree1done0
+
+tree1turn0:
+	VMOVUPS (R10), Y2
+	VPMAXUW Y2, Y1, Y1
+	VPMAXSW Y2, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn0
+
+tree1done0:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y2
+	VMOVAPS Y2, Y3
+	VMOVAPS Y2, Y2
+	CMPQ    R10, BX
+	JGE     tree1done1
+
+tree1turn1:
+	VMOVUPS (R10), Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXSW Y4, Y2, Y2
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn1
+
+tree1done1:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y3, Y1, Y4
+	VSHUFPS  $0x4e, Y3, Y1, Y1
+	VPMAXUW  Y1, Y4, Y4
+	VBLENDPS $0xcc, Y2, Y0, Y1
+	VSHUFPS  $0x4e, Y2, Y0, Y0
+	VPMAXSW  Y0, Y1, Y1
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y0
+	VMOVAPS  Y0, Y2
+	VMOVAPS  Y0, Y0
+	CMPQ     R10, BX
+	JGE      tree1done2
+
+tree1turn2:
+	VMOVUPS (R10), Y3
+	VPMAXUW Y3, Y2, Y2
+	VPMAXSW Y3, Y0, Y0
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn2
+
+tree1done2:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y3
+	VMOVAPS Y3, Y5
+	VMOVAPS Y3, Y3
+	CMPQ    R10, BX
+	JGE     tree1done3
+
+tree1turn3:
+	VMOVUPS (R10), Y6
+	VPMAXUW Y6, Y5, Y5
+	VPMAXSW Y6, Y3, Y3
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn3
+
+tree1done3:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y5, Y2, Y6
+	VSHUFPS  $0x4e, Y5, Y2, Y2
+	VPMAXUW  Y2, Y6, Y6
+	VSHUFPS  $0x88, Y6, Y4, Y2
+	VSHUFPS  $0xdd, Y6, Y4, Y4
+	VPMAXUW  Y4, Y2, Y2
+	VBLENDPS $0xcc, Y3, Y0, Y4
+	VSHUFPS  $0x4e, Y3, Y0, Y0
+	VPMAXSW  Y0, Y4, Y4
+	VSHUFPS  $0x88, Y4, Y1, Y0
+	VSHUFPS  $0xdd, Y4, Y1, Y1
+	VPMAXSW  Y1, Y0, Y0
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y3
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done4
+
+tree1turn4:
+	VMOVUPS (R10), Y4
+	VPMAXUW Y4, Y3, Y3
+	VPMAXSW Y4, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn4
+
+tree1done4:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y4
+	VMOVAPS Y4, Y5
+	VMOVAPS Y4, Y4
+	CMPQ    R10, BX
+	JGE     tree1done5
+
+tree1turn5:
+	VMOVUPS (R10), Y6
+	VPMAXUW Y6, Y5, Y5
+	VPMAXSW Y6, Y4, Y4
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn5
+
+tree1done5:
+	MOVQ     BX, R10
+	ADDQ     $+32, R10
+	VBLENDPS $0xcc, Y5, Y3, Y6
+	VSHUFPS  $0x4e, Y5, Y3, Y3
+	VPMAXUW  Y3, Y6, Y6
+	VBLENDPS $0xcc, Y4, Y1, Y3
+	VSHUFPS  $0x4e, Y4, Y1, Y1
+	VPMAXSW  Y1, Y3, Y3
+	MOVQ     R10, BX
+	ADDQ     R11, BX
+	VMOVUPS  (BX), Y1
+	VMOVAPS  Y1, Y4
+	VMOVAPS  Y1, Y1
+	CMPQ     R10, BX
+	JGE      tree1done6
+
+tree1turn6:
+	VMOVUPS (R10), Y5
+	VPMAXUW Y5, Y4, Y4
+	VPMAXSW Y5, Y1, Y1
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn6
+
+tree1done6:
+	MOVQ    BX, R10
+	ADDQ    $+32, R10
+	MOVQ    R10, BX
+	ADDQ    R11, BX
+	VMOVUPS (BX), Y5
+	VMOVAPS Y5, Y7
+	VMOVAPS Y5, Y5
+	CMPQ    R10, BX
+	JGE     tree1done7
+
+tree1turn7:
+	VMOVUPS (R10), Y8
+	VPMAXUW Y8, Y7, Y7
+	VPMAXSW Y8, Y5, Y5
+	ADDQ    $+32, R10
+	CMPQ    R10, BX
+	JLT     tree1turn7
+
+tree1done7:
+	MOVQ       BX, R10
+	ADDQ       $+32, R10
+	VBLENDPS   $0xcc, Y7, Y4, Y8
+	VSHUFPS    $0x4e, Y7, Y4, Y4
+	VPMAXUW    Y4, Y8, Y8
+	VSHUFPS    $0x88, Y8, Y6, Y4
+	VSHUFPS    $0xdd, Y8, Y6, Y6
+	VPMAXUW    Y6, Y4, Y4
+	VBLENDPS   $0xf0, Y4, Y2, Y6
+	VPERM2F128 $0x21, Y4, Y2, Y2
+	VPMAXUW    Y2, Y6, Y6
+	VBLENDPS   $0xcc, Y5, Y1, Y2
+	VSHUFPS    $0x4e, Y5, Y1, Y1
+	VPMAXSW    Y1, Y2, Y2
+	VSHUFPS    $0x88, Y2, Y3, Y1
+	VSHUFPS    $0xdd, Y2, Y3, Y3
+	VPMAXSW    Y3, Y1, Y1
+	VBLENDPS   $0xf0, Y1, Y0, Y2
+	VPERM2F128 $0x21, Y1, Y0, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSRLD     $0x10, Y6, Y0
+	VPMAXUW    Y0, Y6, Y6
+	VPSLLD     $0x10, Y6, Y6
+	VPSRLD     $0x10, Y2, Y0
+	VPMAXSW    Y0, Y2, Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMAXSD    Y15, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VPSRLD     $0x1f, Y6, Y1
+	VPSUBD     Y1, Y15, Y1
+	VPAND      Y1, Y6, Y6
+	VADDPS     Y14, Y6, Y6
+	VBLENDVPS  Y0, Y6, Y2, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y2, (DX)
+	MOVQ       R10, DI
+	ADDQ       $+32, SI
+	ADDQ       $+32, DX
+	SUBQ       $+8, R8
+	CMPQ       R8, $+8
+	JGE        tree1loop
+
+tree1end:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+treehalves:
+	CMPQ R8, $+8
+	JLT  treehalvesend
+	SUBQ R11, R11
+	LEAQ (R11)(R9*2), R11
+	SUBQ $+16, R11
+
+treehalvesloop:
+	MOVQ        DI, R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y1, Y0, Y2
+	VSHUFPS     $0x4e, Y1, Y0, Y0
+	VPMAXUW     Y0, Y2, Y1
+	VPMAXSW     Y0, Y2, Y2
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X3
+	VINSERTF128 $0x01, (BX), Y3, Y3
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y3, Y0, Y4
+	VSHUFPS     $0x4e, Y3, Y0, Y0
+	VPMAXUW     Y0, Y4, Y3
+	VSHUFPS     $0x88, Y3, Y1, Y5
+	VSHUFPS     $0xdd, Y3, Y1, Y1
+	VPMAXUW     Y1, Y5, Y5
+	VPMAXSW     Y0, Y4, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y0
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXSW     Y2, Y0, Y0
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X2
+	VINSERTF128 $0x01, (BX), Y2, Y2
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y2, Y1, Y3
+	VSHUFPS     $0x4e, Y2, Y1, Y1
+	VPMAXUW     Y1, Y3, Y2
+	VPMAXSW     Y1, Y3, Y3
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X1
+	VINSERTF128 $0x01, (BX), Y1, Y1
+	LEAQ        (R10)(R9*2), R10
+	MOVQ        R10, BX
+	ADDQ        R11, BX
+	VMOVUPS     (R10), X4
+	VINSERTF128 $0x01, (BX), Y4, Y4
+	LEAQ        (R10)(R9*2), R10
+	VBLENDPS    $0xcc, Y4, Y1, Y6
+	VSHUFPS     $0x4e, Y4, Y1, Y1
+	VPMAXUW     Y1, Y6, Y4
+	VSHUFPS     $0x88, Y4, Y2, Y7
+	VSHUFPS     $0xdd, Y4, Y2, Y2
+	VPMAXUW     Y2, Y7, Y7
+	VBLENDPS    $0xf0, Y7, Y5, Y2
+	VPERM2F128  $0x21, Y7, Y5, Y5
+	VPMAXUW     Y5, Y2, Y2
+	VPMAXSW     Y1, Y6, Y6
+	VSHUFPS     $0x88, Y6, Y3, Y1
+	VSHUFPS     $0xdd, Y6, Y3, Y3
+	VPMAXSW     Y3, Y1, Y1
+	VBLENDPS    $0xf0, Y1, Y0, Y3
+	VPERM2F128  $0x21, Y1, Y0, Y0
+	VPMAXSW     Y0, Y3, Y3
+	VPSRLD      $0x10, Y2, Y0
+	VPMAXUW     Y0, Y2, Y2
+	VPSLLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y0
+	VPMAXSW     Y0, Y3, Y3
+	VPSLLD      $0x10, Y3, Y3
+	VPMAXSD     Y15, Y3, Y3
+	VCMPPS      $0x07, Y3, Y3, Y0
+	VPSRLD      $0x1f, Y2, Y1
+	VPSUBD      Y1, Y15, Y1
+	VPAND       Y1, Y2, Y2
+	VADDPS      Y14, Y2, Y2
+	VBLENDVPS   Y0, Y2, Y3, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y3, (DX)
+	MOVQ        R10, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $+8, R8
+	CMPQ        R8, $+8
+	JGE         treehalvesloop
+
+treehalvesend:
+	TESTQ R8, R8
+	JNE   groups
+	VZEROUPPER
+	RET
+
+// func MinMaxColumnsBF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+// Requires: AVX, AVX2
+TEXT ·MinMaxColumnsBF16AVX2(SB), $576-80
+	// pointers: DI min, SI max, DX least, BX x0, R8 x1, R9 x2, R10 x3, R11 x4, R12 x5, R13 elements left
+	// per call: nothing
+	// vector registers in use at once: 4
+	MOVQ min+0(FP), DI
+	MOVQ max+8(FP), SI
+	MOVQ least+16(FP), DX
+	MOVQ x0+24(FP), BX
+	MOVQ x1+32(FP), R8
+	MOVQ x2+40(FP), R9
+	MOVQ x3+48(FP), R10
+	MOVQ x4+56(FP), R11
+	MOVQ x5+64(FP), R12
+	MOVQ n+72(FP), R13
+	CMPQ R13, $+32
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS (DI), Y0
+	VMOVUPS (BX), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS (SI), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS (DX), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R8), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R9), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R10), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R11), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS (R12), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, (DX)
+	VMOVUPS 32(DI), Y0
+	VMOVUPS 32(BX), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 32(SI), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R8), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R9), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R10), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R11), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 32(R12), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(DI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y3, 32(DX)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	ADDQ    $+64, DX
+	ADDQ    $+64, BX
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
+	SUBQ    $+32, R13
+	CMPQ    R13, $+32
+	JGE     laneloop
+
+lanetail:
+	TESTQ R13, R13
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, (SP)
+	MOVQ  AX, 8(SP)
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece1
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+	MOVQ  16(DI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  24(DI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R13
+	JEQ   piece2
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R13
+	JEQ   piece3
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R13
+	JEQ   piece4
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R13
+	JEQ   piece5
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece6
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R13
+	JEQ   piece7
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R13
+	JEQ   piece8
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R13
+	JEQ   piece9
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R13
+	JEQ   piece10
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece10:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece11
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R13
+	JEQ   piece12
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R13
+	JEQ   piece13
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R13
+	JEQ   piece14
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R13
+	JEQ   piece15
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece16
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R13
+	JEQ   piece17
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R13
+	JEQ   piece18
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R13
+	JEQ   piece19
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 192(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R13
+	JEQ   piece20
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (BX)(AX*1), CX
+	MOVW  CX, 192(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece21
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R13
+	JEQ   piece22
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R13
+	JEQ   piece23
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R13
+	JEQ   piece24
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 256(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R13
+	JEQ   piece25
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R8)(AX*1), CX
+	MOVW  CX, 256(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece26
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  16(R9)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  24(R9)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R13
+	JEQ   piece27
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  8(R9)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R13
+	JEQ   piece28
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R9)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R13
+	JEQ   piece29
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R9)(AX*1), CX
+	MOVL  CX, 320(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R13
+	JEQ   piece30
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R9)(AX*1), CX
+	MOVW  CX, 320(SP)(AX*1)
+
+piece30:
+	XORL  AX, AX
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece31
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R10)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+	MOVQ  16(R10)(AX*1), CX
+	MOVQ  CX, 400(SP)(AX*1)
+	MOVQ  24(R10)(AX*1), CX
+	MOVQ  CX, 408(SP)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R13
+	JEQ   piece32
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  8(R10)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R13
+	JEQ   piece33
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R10)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R13
+	JEQ   piece34
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R10)(AX*1), CX
+	MOVL  CX, 384(SP)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R13
+	JEQ   piece35
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R10)(AX*1), CX
+	MOVW  CX, 384(SP)(AX*1)
+
+piece35:
+	XORL  AX, AX
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	MOVQ  AX, 464(SP)
+	MOVQ  AX, 472(SP)
+	MOVQ  AX, 480(SP)
+	MOVQ  AX, 488(SP)
+	MOVQ  AX, 496(SP)
+	MOVQ  AX, 504(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece36
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  8(R11)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+	MOVQ  16(R11)(AX*1), CX
+	MOVQ  CX, 464(SP)(AX*1)
+	MOVQ  24(R11)(AX*1), CX
+	MOVQ  CX, 472(SP)(AX*1)
+
+piece36:
+	TESTQ $0x00000008, R13
+	JEQ   piece37
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+	MOVQ  8(R11)(AX*1), CX
+	MOVQ  CX, 456(SP)(AX*1)
+
+piece37:
+	TESTQ $0x00000004, R13
+	JEQ   piece38
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R11)(AX*1), CX
+	MOVQ  CX, 448(SP)(AX*1)
+
+piece38:
+	TESTQ $0x00000002, R13
+	JEQ   piece39
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R11)(AX*1), CX
+	MOVL  CX, 448(SP)(AX*1)
+
+piece39:
+	TESTQ $0x00000001, R13
+	JEQ   piece40
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R11)(AX*1), CX
+	MOVW  CX, 448(SP)(AX*1)
+
+piece40:
+	XORL  AX, AX
+	MOVQ  AX, 512(SP)
+	MOVQ  AX, 520(SP)
+	MOVQ  AX, 528(SP)
+	MOVQ  AX, 536(SP)
+	MOVQ  AX, 544(SP)
+	MOVQ  AX, 552(SP)
+	MOVQ  AX, 560(SP)
+	MOVQ  AX, 568(SP)
+	TESTQ $0x00000010, R13
+	JEQ   piece41
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  8(R12)(AX*1), CX
+	MOVQ  CX, 520(SP)(AX*1)
+	MOVQ  16(R12)(AX*1), CX
+	MOVQ  CX, 528(SP)(AX*1)
+	MOVQ  24(R12)(AX*1), CX
+	MOVQ  CX, 536(SP)(AX*1)
+
+piece41:
+	TESTQ $0x00000008, R13
+	JEQ   piece42
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+	MOVQ  8(R12)(AX*1), CX
+	MOVQ  CX, 520(SP)(AX*1)
+
+piece42:
+	TESTQ $0x00000004, R13
+	JEQ   piece43
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (R12)(AX*1), CX
+	MOVQ  CX, 512(SP)(AX*1)
+
+piece43:
+	TESTQ $0x00000002, R13
+	JEQ   piece44
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (R12)(AX*1), CX
+	MOVL  CX, 512(SP)(AX*1)
+
+piece44:
+	TESTQ $0x00000001, R13
+	JEQ   piece45
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (R12)(AX*1), CX
+	MOVW  CX, 512(SP)(AX*1)
+
+piece45:
+	CMPQ R13, $+9
+	JLT  lanetailnarrow
+	CMPQ R13, $+17
+	JLT  lanetailnarrow
+	CMPQ R13, $+25
+	JLT  lanetailnarrow
+
+lanetailnarrow:
+	VMOVUPS (SP), Y0
+	VMOVUPS 192(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 64(SP), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 128(SP), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 256(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 320(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 384(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 448(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 512(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y3, 128(SP)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS 224(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VMOVUPS 96(SP), Y2
+	VPMAXUW Y1, Y2, Y2
+	VMOVUPS 160(SP), Y3
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 288(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 352(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 416(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 480(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS 544(SP), Y1
+	VPMAXSW Y1, Y0, Y0
+	VPMAXUW Y1, Y2, Y2
+	VPMINUW Y1, Y3, Y3
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y2, 96(SP)
+	VMOVUPS Y3, 160(SP)
+	TESTQ   $0x00000010, R13
+	JEQ     piece46
+	MOVQ    R13, AX
+	ANDQ    $-32, AX
+	SHLQ    $0x01, AX
+	MOVQ    (SP)(AX*1), CX
+	MOVQ    CX, (DI)(AX*1)
+	MOVQ    8(SP)(AX*1), CX
+	MOVQ    CX, 8(DI)(AX*1)
+	MOVQ    16(SP)(AX*1), CX
+	MOVQ    CX, 16(DI)(AX*1)
+	MOVQ    24(SP)(AX*1), CX
+	MOVQ    CX, 24(DI)(AX*1)
+
+piece46:
+	TESTQ $0x00000008, R13
+	JEQ   piece47
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece47:
+	TESTQ $0x00000004, R13
+	JEQ   piece48
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece48:
+	TESTQ $0x00000002, R13
+	JEQ   piece49
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece49:
+	TESTQ $0x00000001, R13
+	JEQ   piece50
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece50:
+	TESTQ $0x00000010, R13
+	JEQ   piece51
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+	MOVQ  80(SP)(AX*1), CX
+	MOVQ  CX, 16(SI)(AX*1)
+	MOVQ  88(SP)(AX*1), CX
+	MOVQ  CX, 24(SI)(AX*1)
+
+piece51:
+	TESTQ $0x00000008, R13
+	JEQ   piece52
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece52:
+	TESTQ $0x00000004, R13
+	JEQ   piece53
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece53:
+	TESTQ $0x00000002, R13
+	JEQ   piece54
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece54:
+	TESTQ $0x00000001, R13
+	JEQ   piece55
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece55:
+	TESTQ $0x00000010, R13
+	JEQ   piece56
+	MOVQ  R13, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+	MOVQ  136(SP)(AX*1), CX
+	MOVQ  CX, 8(DX)(AX*1)
+	MOVQ  144(SP)(AX*1), CX
+	MOVQ  CX, 16(DX)(AX*1)
+	MOVQ  152(SP)(AX*1), CX
+	MOVQ  CX, 24(DX)(AX*1)
+
+piece56:
+	TESTQ $0x00000008, R13
+	JEQ   piece57
+	MOVQ  R13, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+	MOVQ  136(SP)(AX*1), CX
+	MOVQ  CX, 8(DX)(AX*1)
+
+piece57:
+	TESTQ $0x00000004, R13
+	JEQ   piece58
+	MOVQ  R13, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  128(SP)(AX*1), CX
+	MOVQ  CX, (DX)(AX*1)
+
+piece58:
+	TESTQ $0x00000002, R13
+	JEQ   piece59
+	MOVQ  R13, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  128(SP)(AX*1), CX
+	MOVL  CX, (DX)(AX*1)
+
+piece59:
+	TESTQ $0x00000001, R13
+	JEQ   piece60
+	MOVQ  R13, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  128(SP)(AX*1), CX
+	MOVW  CX, (DX)(AX*1)
+
+piece60:
+laneend:
+	VZEROUPPER
+	RET
+
+// func MergeMinMaxBF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+// Requires: AVX, AVX2
+TEXT ·MergeMinMaxBF16AVX2(SB), NOSPLIT, $256-40
+	// pointers: DI min, SI max, DX x, BX y, R8 elements left
+	// per call: Y15 0x0, Y14 0x7fff
+	// vector registers in use at once: 13
+	MOVQ         min+0(FP), DI
+	MOVQ         max+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+32(SB), Y14
+	MOVQ         n+32(FP), R8
+	CMPQ         R8, $+32
+	JLT          lanetail
+
+laneloop:
+	VPMOVZXWD (DI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD (SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VPMOVZXWD (DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VPMOVZXWD (BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VADDPS    Y15, Y1, Y1
+	VPMOVZXWD 16(DI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y0, Y3
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VBLENDVPS Y5, Y3, Y0, Y5
+	VPMOVZXWD 16(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMINPS    Y3, Y5, Y3
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VBLENDVPS Y6, Y3, Y5, Y6
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y0, Y2, Y3
+	VPMOVZXWD 16(BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VBLENDVPS Y2, Y0, Y3, Y2
+	VADDPS    Y15, Y6, Y6
+	VADDPS    Y15, Y2, Y2
+	VPSLLD    $0x0f, Y4, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y6, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y6, Y3
+	VPADDD    Y14, Y3, Y3
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPMOVZXWD 32(DI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VPMOVZXWD 32(BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VADDPS    Y15, Y1, Y1
+	VPMOVZXWD 48(DI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 48(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y0, Y3
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VBLENDVPS Y5, Y3, Y0, Y5
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMINPS    Y3, Y5, Y3
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VBLENDVPS Y6, Y3, Y5, Y6
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y0, Y2, Y3
+	VPMOVZXWD 48(BX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VBLENDVPS Y2, Y0, Y3, Y2
+	VADDPS    Y15, Y6, Y6
+	VADDPS    Y15, Y2, Y2
+	VPSLLD    $0x0f, Y4, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y6, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y6, Y3
+	VPADDD    Y14, Y3, Y3
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, (SP)
+	MOVQ  AX, 8(SP)
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+	MOVQ  16(DI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  24(DI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+	MOVQ  8(DI)(AX*1), CX
+	MOVQ  CX, 8(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DI)(AX*1), CX
+	MOVQ  CX, (SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DI)(AX*1), CX
+	MOVL  CX, (SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DI)(AX*1), CX
+	MOVW  CX, (SP)(AX*1)
+
+piece5:
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece10:
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 192(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (BX)(AX*1), CX
+	MOVW  CX, 192(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD (SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 64(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMINPS    Y1, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y3
+	VPMOVZXWD 128(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y3, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y4
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y0, Y1, Y2
+	VPMOVZXWD 192(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    Y15, Y4, Y4
+	VADDPS    Y15, Y1, Y1
+	CMPQ      R8, $+9
+	JLT       lanetailnarrow
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 80(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMINPS    Y2, Y0, Y3
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VBLENDVPS Y5, Y3, Y0, Y5
+	VPMOVZXWD 144(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMINPS    Y3, Y5, Y3
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VBLENDVPS Y6, Y3, Y5, Y6
+	VMAXPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y0, Y2, Y3
+	VPMOVZXWD 208(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x07, Y3, Y3, Y2
+	VBLENDVPS Y2, Y0, Y3, Y2
+	VADDPS    Y15, Y6, Y6
+	VADDPS    Y15, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       lanetailnarrow
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 96(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMINPS    Y3, Y0, Y5
+	VCMPPS    $0x07, Y0, Y0, Y7
+	VBLENDVPS Y7, Y5, Y0, Y7
+	VPMOVZXWD 160(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMINPS    Y5, Y7, Y5
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VBLENDVPS Y8, Y5, Y7, Y8
+	VMAXPS    Y0, Y3, Y0
+	VCMPPS    $0x07, Y3, Y3, Y5
+	VBLENDVPS Y5, Y0, Y3, Y5
+	VPMOVZXWD 224(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y5, Y5, Y3
+	VBLENDVPS Y3, Y0, Y5, Y3
+	VADDPS    Y15, Y8, Y8
+	VADDPS    Y15, Y3, Y3
+	CMPQ      R8, $+25
+	JLT       lanetailnarrow
+	VPMOVZXWD 48(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 112(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMINPS    Y5, Y0, Y7
+	VCMPPS    $0x07, Y0, Y0, Y9
+	VBLENDVPS Y9, Y7, Y0, Y9
+	VPMOVZXWD 176(SP), Y7
+	VPSLLD    $0x10, Y7, Y7
+	VMINPS    Y7, Y9, Y7
+	VCMPPS    $0x07, Y9, Y9, Y10
+	VBLENDVPS Y10, Y7, Y9, Y10
+	VMAXPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y5, Y5, Y7
+	VBLENDVPS Y7, Y0, Y5, Y7
+	VPMOVZXWD 240(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMAXPS    Y0, Y7, Y0
+	VCMPPS    $0x07, Y7, Y7, Y5
+	VBLENDVPS Y5, Y0, Y7, Y5
+	VADDPS    Y15, Y10, Y10
+	VADDPS    Y15, Y5, Y5
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y4, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y6, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y6, Y4
+	VPADDD    Y14, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPACKUSDW Y4, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	VPSLLD    $0x0f, Y8, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y8, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y10, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y10, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y5, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y5, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece21
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+	MOVQ  80(SP)(AX*1), CX
+	MOVQ  CX, 16(SI)(AX*1)
+	MOVQ  88(SP)(AX*1), CX
+	MOVQ  CX, 24(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece30:
+laneend:
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0xff800000
 DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $12
+DATA constantsAVX2<>+12(SB)/4, $0x80000000
+DATA constantsAVX2<>+16(SB)/4, $0x80008000
+DATA constantsAVX2<>+20(SB)/4, $0xffffffff
+DATA constantsAVX2<>+24(SB)/4, $0x7c000000
+DATA constantsAVX2<>+28(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+32(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

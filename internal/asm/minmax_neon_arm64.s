@@ -22,9 +22,11 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	MOVD length+32(FP), R5
 	CMP $4, R5
 	BEQ tree
+	CMP $8, R5
+	BEQ treepair
 	AND $15, R5, R16
 	CBZ R16, tree4
-	CMP $256, R5
+	CMP $128, R5
 	BGE tree4
 	CMP $4, R5
 	BGE tree1
@@ -101,12 +103,14 @@ groupend:
 	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
 	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
+	WORD $0x6ea0f400 // fminp v0.4s, v0.4s, v0.4s
+	WORD $0x6ea0f400 // fminp v0.4s, v0.4s, v0.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
 	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	WORD $0x6e22f442 // fmaxp v2.4s, v2.4s, v2.4s
+	WORD $0x6e22f442 // fmaxp v2.4s, v2.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVS F0, (R1)
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
@@ -142,6 +146,46 @@ treeloop:
 	CMP $4, R4
 	BGE treeloop
 treeend:
+	CBNZ R4, groups
+	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	FMOVQ 96(R0), F3
+	FMOVQ 112(R0), F5
+	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
+	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
+	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	FMOVQ F2, (R1)
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
 	CBNZ R4, groups
 	RET
 tree4:
@@ -401,7 +445,7 @@ tree1end:
 	CBNZ R4, groups
 	RET
 
-// func AbsMaxNEON(x *float32, most *float32, groups int, length int)
+// func AbsMaxNEON(x *int32, most *float32, groups int, length int)
 
 TEXT ·AbsMaxNEON(SB), NOSPLIT, $72-32
 	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
@@ -417,9 +461,11 @@ TEXT ·AbsMaxNEON(SB), NOSPLIT, $72-32
 	MOVD length+24(FP), R4
 	CMP $4, R4
 	BEQ tree
+	CMP $8, R4
+	BEQ treepair
 	AND $15, R4, R16
 	CBZ R16, tree4
-	CMP $256, R4
+	CMP $128, R4
 	BGE tree4
 	CMP $4, R4
 	BGE tree1
@@ -434,16 +480,16 @@ groups:
 grouploop:
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f5ad // fmax v13.4s, v13.4s, v0.4s
+	VUMAX V0.S4, V13.S4, V13.S4
 	FMOVQ 16(R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	VUMAX V0.S4, V12.S4, V12.S4
 	FMOVQ 32(R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f56b // fmax v11.4s, v11.4s, v0.4s
+	VUMAX V0.S4, V11.S4, V11.S4
 	FMOVQ 48(R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	VUMAX V0.S4, V10.S4, V10.S4
 	ADD $64, R0, R0
 	SUB $16, R2, R2
 	CMP $16, R2
@@ -477,22 +523,23 @@ piece3:
 piece4:
 	FMOVQ 16(RSP), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f5ad // fmax v13.4s, v13.4s, v0.4s
+	VUMAX V0.S4, V13.S4, V13.S4
 	FMOVQ 32(RSP), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
+	VUMAX V0.S4, V12.S4, V12.S4
 	FMOVQ 48(RSP), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f56b // fmax v11.4s, v11.4s, v0.4s
+	VUMAX V0.S4, V11.S4, V11.S4
 	FMOVQ 64(RSP), F0
 	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
+	VUMAX V0.S4, V10.S4, V10.S4
 	ADD R2<<2, R0, R0
 groupend:
-	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
-	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	VUMAX V12.S4, V13.S4, V0.S4
+	VUMAX V10.S4, V11.S4, V1.S4
+	VUMAX V1.S4, V0.S4, V0.S4
+	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
+	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
 	FMOVS F0, (R1)
 	ADD $4, R1, R1
 	SUB $1, R3, R3
@@ -506,13 +553,13 @@ treeloop:
 	VAND V15.B16, V0.B16, V0.B16
 	FMOVQ 16(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R0), F1
 	VAND V15.B16, V1.B16, V1.B16
 	FMOVQ 48(R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -520,6 +567,42 @@ treeloop:
 	CMP $4, R3
 	BGE treeloop
 treeend:
+	CBNZ R3, groups
+	RET
+treepair:
+	CMP $4, R3
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.S4, V0.S4, V0.S4
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.S4, V1.S4, V1.S4
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 80(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.S4, V1.S4, V1.S4
+	FMOVQ 96(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 112(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.S4, V2.S4, V2.S4
+	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R1)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treepairloop
+treepairend:
 	CBNZ R3, groups
 	RET
 tree4:
@@ -536,13 +619,13 @@ tree4loop:
 	VAND V15.B16, V0.B16, V0.B16
 	FMOVQ 16(R2), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V0.S4, V0.S4
 	FMOVQ 32(R2), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V0.S4, V0.S4
 	FMOVQ 48(R2), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V0.S4, V0.S4
 	CMP R2, R5
 	BGE tree4done0
 tree4turn0:
@@ -550,14 +633,14 @@ tree4turn0:
 	VAND V15.B16, V1.B16, V1.B16
 	FMOVQ 16(R5), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 32(R5), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 48(R5), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V2.S4, V1.S4, V1.S4
+	VUMAX V1.S4, V0.S4, V0.S4
 	ADD $64, R5, R5
 	CMP R2, R5
 	BLT tree4turn0
@@ -570,13 +653,13 @@ tree4done0:
 	VAND V15.B16, V1.B16, V1.B16
 	FMOVQ 16(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 32(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 48(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	CMP R2, R5
 	BGE tree4done1
 tree4turn1:
@@ -584,34 +667,34 @@ tree4turn1:
 	VAND V15.B16, V2.B16, V2.B16
 	FMOVQ 16(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 32(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 48(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V3.S4, V2.S4, V2.S4
+	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $64, R5, R5
 	CMP R2, R5
 	BLT tree4turn1
 tree4done1:
 	MOVD R2, R5
 	ADD $64, R5, R5
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	MOVD R5, R2
 	ADD R6, R2, R2
 	FMOVQ (R2), F1
 	VAND V15.B16, V1.B16, V1.B16
 	FMOVQ 16(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 32(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	FMOVQ 48(R2), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	CMP R2, R5
 	BGE tree4done2
 tree4turn2:
@@ -619,14 +702,14 @@ tree4turn2:
 	VAND V15.B16, V2.B16, V2.B16
 	FMOVQ 16(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 32(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 48(R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V3.S4, V2.S4, V2.S4
+	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $64, R5, R5
 	CMP R2, R5
 	BLT tree4turn2
@@ -639,13 +722,13 @@ tree4done2:
 	VAND V15.B16, V2.B16, V2.B16
 	FMOVQ 16(R2), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 32(R2), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	FMOVQ 48(R2), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	CMP R2, R5
 	BGE tree4done3
 tree4turn3:
@@ -653,22 +736,22 @@ tree4turn3:
 	VAND V15.B16, V3.B16, V3.B16
 	FMOVQ 16(R5), F4
 	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	VUMAX V4.S4, V3.S4, V3.S4
 	FMOVQ 32(R5), F4
 	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	VUMAX V4.S4, V3.S4, V3.S4
 	FMOVQ 48(R5), F4
 	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V4.S4, V3.S4, V3.S4
+	VUMAX V3.S4, V2.S4, V2.S4
 	ADD $64, R5, R5
 	CMP R2, R5
 	BLT tree4turn3
 tree4done3:
 	MOVD R2, R5
 	ADD $64, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
 	MOVD R5, R0
 	ADD $16, R1, R1
@@ -696,7 +779,7 @@ tree1loop:
 tree1turn0:
 	FMOVQ (R5), F1
 	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V0.S4, V0.S4
 	ADD $16, R5, R5
 	CMP R2, R5
 	BLT tree1turn0
@@ -713,14 +796,14 @@ tree1done0:
 tree1turn1:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $16, R5, R5
 	CMP R2, R5
 	BLT tree1turn1
 tree1done1:
 	MOVD R2, R5
 	ADD $16, R5, R5
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	MOVD R5, R2
 	ADD R6, R2, R2
 	FMOVQ (R2), F1
@@ -731,7 +814,7 @@ tree1done1:
 tree1turn2:
 	FMOVQ (R5), F2
 	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
 	ADD $16, R5, R5
 	CMP R2, R5
 	BLT tree1turn2
@@ -748,15 +831,15 @@ tree1done2:
 tree1turn3:
 	FMOVQ (R5), F3
 	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VUMAX V3.S4, V2.S4, V2.S4
 	ADD $16, R5, R5
 	CMP R2, R5
 	BLT tree1turn3
 tree1done3:
 	MOVD R2, R5
 	ADD $16, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
+	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R1)
 	MOVD R5, R0
 	ADD $16, R1, R1
@@ -767,53 +850,57 @@ tree1end:
 	CBNZ R3, groups
 	RET
 
-// func ReachNEON(x *float32, low *float32, high *float32, groups int, length int)
+// func ReachNEON(x *int32, low *float32, high *float32, groups int, length int)
 
 TEXT ·ReachNEON(SB), NOSPLIT, $72-40
 	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x0, V14 0x0
+	// per call: V15 0x0, V14 0x0, V13 0x80000000
 	// per group: nothing
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD x+0(FP), R0
 	MOVD low+8(FP), R1
 	MOVD high+16(FP), R2
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD $2147483648, R16
+	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $4, R5
 	BEQ tree
+	CMP $8, R5
+	BEQ treepair
 	AND $15, R5, R16
 	CBZ R16, tree4
-	CMP $256, R5
+	CMP $128, R5
 	BGE tree4
 	CMP $4, R5
 	BGE tree1
 groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	VMOV V14.B16, V11.B16
-	VMOV V14.B16, V10.B16
-	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V15.B16, V10.B16
+	VMOV V15.B16, V9.B16
+	VMOV V13.B16, V8.B16
+	VMOV V13.B16, V7.B16
+	VMOV V13.B16, V6.B16
+	VMOV V13.B16, V5.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
-	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
-	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
+	VUMAX V0.S4, V12.S4, V12.S4
+	WORD $0x4ea06508 // smax v8.4s, v8.4s, v0.4s
 	FMOVQ 16(R0), F0
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	VUMAX V0.S4, V11.S4, V11.S4
+	WORD $0x4ea064e7 // smax v7.4s, v7.4s, v0.4s
 	FMOVQ 32(R0), F0
-	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	VUMAX V0.S4, V10.S4, V10.S4
+	WORD $0x4ea064c6 // smax v6.4s, v6.4s, v0.4s
 	FMOVQ 48(R0), F0
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	VUMAX V0.S4, V9.S4, V9.S4
+	WORD $0x4ea064a5 // smax v5.4s, v5.4s, v0.4s
 	ADD $64, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -846,27 +933,30 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 16(RSP), F0
-	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
-	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
+	VUMAX V0.S4, V12.S4, V12.S4
+	WORD $0x4ea06508 // smax v8.4s, v8.4s, v0.4s
 	FMOVQ 32(RSP), F0
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
+	VUMAX V0.S4, V11.S4, V11.S4
+	WORD $0x4ea064e7 // smax v7.4s, v7.4s, v0.4s
 	FMOVQ 48(RSP), F0
-	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
+	VUMAX V0.S4, V10.S4, V10.S4
+	WORD $0x4ea064c6 // smax v6.4s, v6.4s, v0.4s
 	FMOVQ 64(RSP), F0
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	VUMAX V0.S4, V9.S4, V9.S4
+	WORD $0x4ea064a5 // smax v5.4s, v5.4s, v0.4s
 	ADD R3<<2, R0, R0
 groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
-	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	VUMAX V11.S4, V12.S4, V0.S4
+	VUMAX V9.S4, V10.S4, V1.S4
+	VUMAX V1.S4, V0.S4, V0.S4
+	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
+	WORD $0x6ea0a400 // umaxp v0.4s, v0.4s, v0.4s
+	WORD $0x4ea76501 // smax v1.4s, v8.4s, v7.4s
+	WORD $0x4ea564c2 // smax v2.4s, v6.4s, v5.4s
+	WORD $0x4ea26421 // smax v1.4s, v1.4s, v2.4s
+	WORD $0x4ea1a421 // smaxp v1.4s, v1.4s, v1.4s
+	WORD $0x4ea1a421 // smaxp v1.4s, v1.4s, v1.4s
+	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VUSHR $31, V0.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
@@ -886,14 +976,15 @@ tree:
 treeloop:
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
-	WORD $0x6ea1f402 // fminp v2.4s, v0.4s, v1.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea1a402 // umaxp v2.4s, v0.4s, v1.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R0), F1
 	FMOVQ 48(R0), F3
-	WORD $0x6ea3f424 // fminp v4.4s, v1.4s, v3.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea3a424 // umaxp v4.4s, v1.4s, v3.4s
+	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VUSHR $31, V2.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
@@ -911,6 +1002,50 @@ treeloop:
 treeend:
 	CBNZ R4, groups
 	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	VUMAX V1.S4, V0.S4, V2.S4
+	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	VUMAX V3.S4, V1.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
+	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	VUMAX V3.S4, V1.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
+	FMOVQ 96(R0), F3
+	FMOVQ 112(R0), F5
+	VUMAX V5.S4, V3.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
+	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
+	CBNZ R4, groups
+	RET
 tree4:
 	CMP $4, R4
 	BLT tree4end
@@ -923,29 +1058,29 @@ tree4loop:
 	ADD R7, R3, R3
 	FMOVQ (R3), F0
 	FMOVQ 16(R3), F1
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V0.S4, V2.S4
+	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	FMOVQ 32(R3), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V2.S4, V2.S4
+	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F1
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V1.S4, V2.S4, V2.S4
+	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	CMP R3, R6
 	BGE tree4done0
 tree4turn0:
 	FMOVQ (R6), F1
 	FMOVQ 16(R6), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V1.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R6), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 48(R6), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
+	VUMAX V4.S4, V2.S4, V2.S4
+	WORD $0x4ea16400 // smax v0.4s, v0.4s, v1.4s
 	ADD $64, R6, R6
 	CMP R3, R6
 	BLT tree4turn0
@@ -956,64 +1091,64 @@ tree4done0:
 	ADD R7, R3, R3
 	FMOVQ (R3), F1
 	FMOVQ 16(R3), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V1.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R3), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 48(R3), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	CMP R3, R6
 	BGE tree4done1
 tree4turn1:
 	FMOVQ (R6), F3
 	FMOVQ 16(R6), F5
-	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V3.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 48(R6), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
+	VUMAX V6.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
 	CMP R3, R6
 	BLT tree4turn1
 tree4done1:
 	MOVD R3, R6
 	ADD $64, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
 	MOVD R6, R3
 	ADD R7, R3, R3
 	FMOVQ (R3), F1
 	FMOVQ 16(R3), F3
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V1.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 32(R3), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	FMOVQ 48(R3), F3
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V3.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	CMP R3, R6
 	BGE tree4done2
 tree4turn2:
 	FMOVQ (R6), F3
 	FMOVQ 16(R6), F5
-	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V3.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R6), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 48(R6), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
+	VUMAX V6.S4, V4.S4, V4.S4
+	WORD $0x4ea36421 // smax v1.4s, v1.4s, v3.4s
 	ADD $64, R6, R6
 	CMP R3, R6
 	BLT tree4turn2
@@ -1024,39 +1159,40 @@ tree4done2:
 	ADD R7, R3, R3
 	FMOVQ (R3), F3
 	FMOVQ 16(R3), F5
-	WORD $0x4ea5f466 // fmin v6.4s, v3.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V3.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 32(R3), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	FMOVQ 48(R3), F5
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V5.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	CMP R3, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F5
 	FMOVQ 16(R6), F7
-	WORD $0x4ea7f4a8 // fmin v8.4s, v5.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	VUMAX V7.S4, V5.S4, V8.S4
+	WORD $0x4ea764a5 // smax v5.4s, v5.4s, v7.4s
 	FMOVQ 32(R6), F7
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	VUMAX V7.S4, V8.S4, V8.S4
+	WORD $0x4ea764a5 // smax v5.4s, v5.4s, v7.4s
 	FMOVQ 48(R6), F7
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	VUMAX V7.S4, V8.S4, V8.S4
+	WORD $0x4ea764a5 // smax v5.4s, v5.4s, v7.4s
+	VUMAX V8.S4, V6.S4, V6.S4
+	WORD $0x4ea56463 // smax v3.4s, v3.4s, v5.4s
 	ADD $64, R6, R6
 	CMP R3, R6
 	BLT tree4turn3
 tree4done3:
 	MOVD R3, R6
 	ADD $64, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
+	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
+	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VUSHR $31, V2.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
@@ -1091,8 +1227,8 @@ tree1loop:
 	BGE tree1done0
 tree1turn0:
 	FMOVQ (R6), F2
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	VUMAX V2.S4, V1.S4, V1.S4
+	WORD $0x4ea26400 // smax v0.4s, v0.4s, v2.4s
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn0
@@ -1108,16 +1244,16 @@ tree1done0:
 	BGE tree1done1
 tree1turn1:
 	FMOVQ (R6), F4
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	VUMAX V4.S4, V3.S4, V3.S4
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn1
 tree1done1:
 	MOVD R3, R6
 	ADD $16, R6, R6
-	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
-	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4ea2a400 // smaxp v0.4s, v0.4s, v2.4s
 	MOVD R6, R3
 	ADD R7, R3, R3
 	FMOVQ (R3), F2
@@ -1127,8 +1263,8 @@ tree1done1:
 	BGE tree1done2
 tree1turn2:
 	FMOVQ (R6), F4
-	WORD $0x4ea4f463 // fmin v3.4s, v3.4s, v4.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	VUMAX V4.S4, V3.S4, V3.S4
+	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn2
@@ -1144,18 +1280,19 @@ tree1done2:
 	BGE tree1done3
 tree1turn3:
 	FMOVQ (R6), F6
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	VUMAX V6.S4, V5.S4, V5.S4
+	WORD $0x4ea66484 // smax v4.4s, v4.4s, v6.4s
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn3
 tree1done3:
 	MOVD R3, R6
 	ADD $16, R6, R6
-	WORD $0x6ea5f463 // fminp v3.4s, v3.4s, v5.4s
-	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
-	WORD $0x6e24f442 // fmaxp v2.4s, v2.4s, v4.4s
-	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
+	WORD $0x6ea5a463 // umaxp v3.4s, v3.4s, v5.4s
+	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4a442 // smaxp v2.4s, v2.4s, v4.4s
+	WORD $0x4ea2a400 // smaxp v0.4s, v0.4s, v2.4s
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
 	VUSHR $31, V1.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
@@ -1786,3876 +1923,69 @@ piece40:
 laneend:
 	RET
 
-// func MinMaxF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
-
-TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7f800000, V14 0xff800000
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVD x+0(FP), R0
-	MOVD min+8(FP), R1
-	MOVD max+16(FP), R2
-	MOVD $2139095040, R16
-	VDUP R16, V15.S4
-	MOVD $4286578688, R16
-	VDUP R16, V14.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $4, R5
-	BEQ tree
-	AND $15, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree2
-groups:
-	VMOV V15.B16, V13.B16
-	VMOV V15.B16, V12.B16
-	VMOV V15.B16, V11.B16
-	VMOV V15.B16, V10.B16
-	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD R3<<1, R0, R0
-groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS F0, (R1)
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVS F2, (R2)
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
-tree4:
-	CMP $4, R4
-	BLT tree4end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $32, R7, R7
-tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn0
-tree4done0:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn1
-tree4done1:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn2
-tree4done2:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217809 // fcvtl v9.4s, v0.4h
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn3
-tree4done3:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
-tree2:
-	CMP $4, R4
-	BLT tree2end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree2loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R6), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn0
-tree2done0:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn1
-tree2done1:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn2
-tree2done2:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn3
-tree2done3:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree2loop
-tree2end:
-	CBNZ R4, groups
-	RET
-
-// func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
-
-TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
-	// per call: V15 0x7fffffff, V14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVD x+0(FP), R0
-	MOVD most+8(FP), R1
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+16(FP), R3
-	MOVD length+24(FP), R4
-	CMP $4, R4
-	BEQ tree
-	AND $15, R4, R16
-	CBZ R16, tree4
-	CMP $256, R4
-	BGE tree4
-	CMP $8, R4
-	BGE tree2
-groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	VMOV V14.B16, V11.B16
-	VMOV V14.B16, V10.B16
-	MOVD R4, R2
-	CMP $16, R2
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R2, R2
-	CMP $16, R2
-	BGE grouploop
-grouptail:
-	CBZ R2, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
-	ADD R2<<1, R0, R0
-groupend:
-	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
-	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
-	SUB $1, R3, R3
-	CBNZ R3, groups
-	RET
-tree:
-	CMP $4, R3
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x6e20f442 // fmaxp v2.4s, v2.4s, v0.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE treeloop
-treeend:
-	CBNZ R3, groups
-	RET
-tree4:
-	CMP $4, R3
-	BLT tree4end
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $32, R6, R6
-tree4loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R5), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn0
-tree4done0:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R5), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn1
-tree4done1:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R5), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn2
-tree4done2:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R5), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn3
-tree4done3:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree4loop
-tree4end:
-	CBNZ R3, groups
-	RET
-tree2:
-	CMP $4, R3
-	BLT tree2end
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $16, R6, R6
-tree2loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R5), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn0
-tree2done0:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R5), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn1
-tree2done1:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R5), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn2
-tree2done2:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R5), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn3
-tree2done3:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree2loop
-tree2end:
-	CBNZ R3, groups
-	RET
-
-// func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
-
-TEXT ·ReachF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x0, V14 0x0
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVD x+0(FP), R0
-	MOVD low+8(FP), R1
-	MOVD high+16(FP), R2
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $4, R5
-	BEQ tree
-	AND $15, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree2
-groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	VMOV V14.B16, V11.B16
-	VMOV V14.B16, V10.B16
-	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD R3<<1, R0, R0
-groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
-	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VUSHR $31, V0.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R1)
-	FMOVS F1, (R2)
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
-tree4:
-	CMP $4, R4
-	BLT tree4end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $32, R7, R7
-tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn0
-tree4done0:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn1
-tree4done1:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn2
-tree4done2:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x0e217809 // fcvtl v9.4s, v0.4h
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn3
-tree4done3:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
-tree2:
-	CMP $4, R4
-	BLT tree2end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree2loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R6), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn0
-tree2done0:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn1
-tree2done1:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R6), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn2
-tree2done2:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R6), F0
-	WORD $0x0e217807 // fcvtl v7.4s, v0.4h
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn3
-tree2done3:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree2loop
-tree2end:
-	CBNZ R4, groups
-	RET
-
-// func MinMaxColumnsF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-
-TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
-	// per call: V15 0x7fffffff, V14 0x0
-	// vector registers in use at once: 13
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x0+16(FP), R2
-	MOVD x1+24(FP), R3
-	MOVD x2+32(FP), R4
-	MOVD x3+40(FP), R5
-	MOVD x4+48(FP), R6
-	MOVD x5+56(FP), R7
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD n+64(FP), R8
-	CMP $16, R8
-	BLT lanetail
-laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ (R3), F4
-	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ (R4), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ (R5), F6
-	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ (R6), F7
-	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ (R7), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, (R0)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, (R1)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 16(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 16(R1)
-	FMOVQ 32(R0), F0
-	FMOVQ 32(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 16(R2), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 16(R3), F4
-	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 16(R4), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 16(R5), F6
-	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 16(R6), F7
-	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 16(R7), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 32(R0)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 32(R1)
-	FMOVQ 48(R0), F0
-	FMOVQ 48(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 48(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 48(R1)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	ADD $32, R5, R5
-	ADD $32, R6, R6
-	ADD $32, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R8, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R8, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R8, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R8, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $176, RSP, R17
-	TBZ $3, R8, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R8, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R8, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R8, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R8, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R8, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R8, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R8, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R5, R16
-	ADD $240, RSP, R17
-	TBZ $3, R8, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R8, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R8, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R8, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	MOVD R6, R16
-	ADD $272, RSP, R17
-	TBZ $3, R8, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R8, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R8, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R8, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R7, R16
-	ADD $304, RSP, R17
-	TBZ $3, R8, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R8, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R8, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R8, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	FMOVQ 16(RSP), F0
-	FMOVQ 80(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 176(RSP), F4
-	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 208(RSP), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 240(RSP), F6
-	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 272(RSP), F7
-	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 304(RSP), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 16(RSP)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 80(RSP)
-	CMP $5, R8
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 32(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 96(RSP)
-	CMP $9, R8
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 160(RSP), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 192(RSP), F4
-	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 224(RSP), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 256(RSP), F6
-	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 288(RSP), F7
-	WORD $0x0e2178e8 // fcvtl v8.4s, v7.4h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 320(RSP), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 48(RSP)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 112(RSP)
-	CMP $13, R8
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 64(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 128(RSP)
-lanetailnarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	ADD $80, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R8, piece38
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece38:
-	TBZ $1, R8, piece39
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece39:
-	TBZ $0, R8, piece40
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece40:
-laneend:
-	RET
-
-// func MinMaxBF16NEON(x *uint16, min *float32, max *float32, groups int, length int)
-
-TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7f800000, V14 0xff800000
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVD x+0(FP), R0
-	MOVD min+8(FP), R1
-	MOVD max+16(FP), R2
-	MOVD $2139095040, R16
-	VDUP R16, V15.S4
-	MOVD $4286578688, R16
-	VDUP R16, V14.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $4, R5
-	BEQ tree
-	AND $15, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree2
-groups:
-	VMOV V15.B16, V13.B16
-	VMOV V15.B16, V12.B16
-	VMOV V15.B16, V11.B16
-	VMOV V15.B16, V10.B16
-	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD R3<<1, R0, R0
-groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS F0, (R1)
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVS F2, (R2)
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
-tree4:
-	CMP $4, R4
-	BLT tree4end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $32, R7, R7
-tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn0
-tree4done0:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn1
-tree4done1:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn2
-tree4done2:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613809 // shll v9.4s, v0.4h, #16
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn3
-tree4done3:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
-tree2:
-	CMP $4, R4
-	BLT tree2end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree2loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R6), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn0
-tree2done0:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn1
-tree2done1:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn2
-tree2done2:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn3
-tree2done3:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree2loop
-tree2end:
-	CBNZ R4, groups
-	RET
-
-// func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
-
-TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
-	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
-	// per call: V15 0x7fffffff, V14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVD x+0(FP), R0
-	MOVD most+8(FP), R1
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+16(FP), R3
-	MOVD length+24(FP), R4
-	CMP $4, R4
-	BEQ tree
-	AND $15, R4, R16
-	CBZ R16, tree4
-	CMP $256, R4
-	BGE tree4
-	CMP $8, R4
-	BGE tree2
-groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	VMOV V14.B16, V11.B16
-	VMOV V14.B16, V10.B16
-	MOVD R4, R2
-	CMP $16, R2
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R2, R2
-	CMP $16, R2
-	BGE grouploop
-grouptail:
-	CBZ R2, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R2, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R2, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R2, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f58c // fmax v12.4s, v12.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x4e21f56b // fmax v11.4s, v11.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f54a // fmax v10.4s, v10.4s, v0.4s
-	ADD R2<<1, R0, R0
-groupend:
-	WORD $0x4e2cf5a0 // fmax v0.4s, v13.4s, v12.4s
-	WORD $0x4e2af561 // fmax v1.4s, v11.4s, v10.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
-	SUB $1, R3, R3
-	CBNZ R3, groups
-	RET
-tree:
-	CMP $4, R3
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x6e20f442 // fmaxp v2.4s, v2.4s, v0.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE treeloop
-treeend:
-	CBNZ R3, groups
-	RET
-tree4:
-	CMP $4, R3
-	BLT tree4end
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $32, R6, R6
-tree4loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R5), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn0
-tree4done0:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R5), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn1
-tree4done1:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R5), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn2
-tree4done2:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R2, R5
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R5), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	ADD $32, R5, R5
-	CMP R2, R5
-	BLT tree4turn3
-tree4done3:
-	MOVD R2, R5
-	ADD $32, R5, R5
-	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree4loop
-tree4end:
-	CBNZ R3, groups
-	RET
-tree2:
-	CMP $4, R3
-	BLT tree2end
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $16, R6, R6
-tree2loop:
-	MOVD R0, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R5), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn0
-tree2done0:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R5), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn1
-tree2done1:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R5), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn2
-tree2done2:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	MOVD R5, R2
-	ADD R6, R2, R2
-	FMOVQ (R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R2, R5
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R5), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	ADD $16, R5, R5
-	CMP R2, R5
-	BLT tree2turn3
-tree2done3:
-	MOVD R2, R5
-	ADD $16, R5, R5
-	WORD $0x6e23f442 // fmaxp v2.4s, v2.4s, v3.4s
-	WORD $0x6e22f421 // fmaxp v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
-	MOVD R5, R0
-	ADD $16, R1, R1
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree2loop
-tree2end:
-	CBNZ R3, groups
-	RET
-
-// func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
-
-TEXT ·ReachBF16NEON(SB), NOSPLIT, $40-40
-	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x0, V14 0x0
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVD x+0(FP), R0
-	MOVD low+8(FP), R1
-	MOVD high+16(FP), R2
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $4, R5
-	BEQ tree
-	AND $15, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree2
-groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	VMOV V14.B16, V11.B16
-	VMOV V14.B16, V10.B16
-	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
-	MOVD R5, R3
-	CMP $16, R3
-	BLT grouptail
-grouploop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD $32, R0, R0
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE grouploop
-grouptail:
-	CBZ R3, groupend
-	VLD1R (R0), [V31.H8]
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece4:
-	FMOVQ 16(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
-	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
-	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
-	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
-	ADD R3<<1, R0, R0
-groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x6eb0f800 // fminv s0, v0.4s
-	WORD $0x4e28f521 // fmax v1.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e2 // fmax v2.4s, v7.4s, v6.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VUSHR $31, V0.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R1)
-	FMOVS F1, (R2)
-	ADD $4, R1, R1
-	ADD $4, R2, R2
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT treeend
-treeloop:
-	FMOVQ (R0), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6ea0f422 // fminp v2.4s, v1.4s, v0.4s
-	WORD $0x6e20f421 // fmaxp v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6ea0f464 // fminp v4.4s, v3.4s, v0.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e20f463 // fmaxp v3.4s, v3.4s, v0.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
-tree4:
-	CMP $4, R4
-	BLT tree4end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $32, R7, R7
-tree4loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn0
-tree4done0:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn1
-tree4done1:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn2
-tree4done2:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 16(R6), F0
-	WORD $0x2e613809 // shll v9.4s, v0.4h, #16
-	WORD $0x4ea9f508 // fmin v8.4s, v8.4s, v9.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $32, R6, R6
-	CMP R3, R6
-	BLT tree4turn3
-tree4done3:
-	MOVD R3, R6
-	ADD $32, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
-tree2:
-	CMP $4, R4
-	BLT tree2end
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree2loop:
-	MOVD R0, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done0
-tree2turn0:
-	FMOVQ (R6), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn0
-tree2done0:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done1
-tree2turn1:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn1
-tree2done1:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
-	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done2
-tree2turn2:
-	FMOVQ (R6), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn2
-tree2done2:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	MOVD R6, R3
-	ADD R7, R3, R3
-	FMOVQ (R3), F0
-	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4a6 // fmin v6.4s, v5.4s, v0.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	CMP R3, R6
-	BGE tree2done3
-tree2turn3:
-	FMOVQ (R6), F0
-	WORD $0x2e613807 // shll v7.4s, v0.4h, #16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f4e8 // fmin v8.4s, v7.4s, v0.4s
-	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	ADD $16, R6, R6
-	CMP R3, R6
-	BLT tree2turn3
-tree2done3:
-	MOVD R3, R6
-	ADD $16, R6, R6
-	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
-	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
-	WORD $0x6e25f463 // fmaxp v3.4s, v3.4s, v5.4s
-	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ F1, (R2)
-	MOVD R6, R0
-	ADD $16, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree2loop
-tree2end:
-	CBNZ R4, groups
-	RET
-
-// func MinMaxColumnsBF16NEON(min *float32, max *float32, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-
-TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
-	// per call: V15 0x7fffffff, V14 0x0
-	// vector registers in use at once: 13
-	MOVD min+0(FP), R0
-	MOVD max+8(FP), R1
-	MOVD x0+16(FP), R2
-	MOVD x1+24(FP), R3
-	MOVD x2+32(FP), R4
-	MOVD x3+40(FP), R5
-	MOVD x4+48(FP), R6
-	MOVD x5+56(FP), R7
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD n+64(FP), R8
-	CMP $16, R8
-	BLT lanetail
-laneloop:
-	FMOVQ (R0), F0
-	FMOVQ (R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ (R3), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ (R4), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ (R5), F6
-	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ (R6), F7
-	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ (R7), F8
-	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, (R0)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, (R1)
-	FMOVQ 16(R0), F0
-	FMOVQ 16(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 16(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 16(R1)
-	FMOVQ 32(R0), F0
-	FMOVQ 32(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 16(R3), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 16(R4), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 16(R5), F6
-	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 16(R6), F7
-	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 16(R7), F8
-	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 32(R0)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 32(R1)
-	FMOVQ 48(R0), F0
-	FMOVQ 48(R1), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 48(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 48(R1)
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	ADD $32, R5, R5
-	ADD $32, R6, R6
-	ADD $32, R7, R7
-	SUB $16, R8, R8
-	CMP $16, R8
-	BGE laneloop
-lanetail:
-	CBZ R8, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 16(RSP)
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	MOVD R0, R16
-	ADD $16, RSP, R17
-	TBZ $3, R8, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R8, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R8, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R8, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	MOVD R1, R16
-	ADD $80, RSP, R17
-	TBZ $3, R8, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R8, piece6
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $1, R8, piece7
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $0, R8, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	MOVD R2, R16
-	ADD $144, RSP, R17
-	TBZ $3, R8, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R8, piece10
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R8, piece11
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R8, piece12
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $176, RSP, R17
-	TBZ $3, R8, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R8, piece14
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R8, piece15
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R8, piece16
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
-	TBZ $3, R8, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R8, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R8, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R8, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R5, R16
-	ADD $240, RSP, R17
-	TBZ $3, R8, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R8, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R8, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R8, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 272(RSP)
-	FMOVQ F31, 288(RSP)
-	MOVD R6, R16
-	ADD $272, RSP, R17
-	TBZ $3, R8, piece25
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R8, piece26
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R8, piece27
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R8, piece28
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece28:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 304(RSP)
-	FMOVQ F31, 320(RSP)
-	MOVD R7, R16
-	ADD $304, RSP, R17
-	TBZ $3, R8, piece29
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R8, piece30
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R8, piece31
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R8, piece32
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece32:
-	FMOVQ 16(RSP), F0
-	FMOVQ 80(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 176(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 208(RSP), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 240(RSP), F6
-	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 272(RSP), F7
-	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 304(RSP), F8
-	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 16(RSP)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 80(RSP)
-	CMP $5, R8
-	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 32(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 96(RSP)
-	CMP $9, R8
-	BLT lanetailnarrow
-	FMOVQ 48(RSP), F0
-	FMOVQ 112(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	FMOVQ 160(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	FMOVQ 192(RSP), F4
-	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	FMOVQ 224(RSP), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	FMOVQ 256(RSP), F6
-	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	FMOVQ 288(RSP), F7
-	WORD $0x2e6138e8 // shll v8.4s, v7.4h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	FMOVQ 320(RSP), F8
-	WORD $0x2e613909 // shll v9.4s, v8.4h, #16
-	WORD $0x4ea0f520 // fmin v0.4s, v9.4s, v0.4s
-	WORD $0x4e21f521 // fmax v1.4s, v9.4s, v1.4s
-	VAND V15.B16, V9.B16, V9.B16
-	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e449 // fcmeq v9.4s, v2.4s, v2.4s
-	VMOV V9.B16, V10.B16
-	VBSL V2.B16, V0.B16, V10.B16
-	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
-	FMOVQ F10, 48(RSP)
-	VBSL V2.B16, V1.B16, V9.B16
-	WORD $0x4e2ed529 // fadd v9.4s, v9.4s, v14.4s
-	FMOVQ F9, 112(RSP)
-	CMP $13, R8
-	BLT lanetailnarrow
-	FMOVQ 64(RSP), F0
-	FMOVQ 128(RSP), F1
-	VAND V15.B16, V0.B16, V2.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	VAND V15.B16, V3.B16, V3.B16
-	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x4ea46442 // smax v2.4s, v2.4s, v4.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea0f4a0 // fmin v0.4s, v5.4s, v0.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4ea56442 // smax v2.4s, v2.4s, v5.4s
-	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
-	WORD $0x4ea0f4c0 // fmin v0.4s, v6.4s, v0.4s
-	WORD $0x4e21f4c1 // fmax v1.4s, v6.4s, v1.4s
-	VAND V15.B16, V6.B16, V6.B16
-	WORD $0x4ea66442 // smax v2.4s, v2.4s, v6.4s
-	WORD $0x6e6138e7 // shll2 v7.4s, v7.8h, #16
-	WORD $0x4ea0f4e0 // fmin v0.4s, v7.4s, v0.4s
-	WORD $0x4e21f4e1 // fmax v1.4s, v7.4s, v1.4s
-	VAND V15.B16, V7.B16, V7.B16
-	WORD $0x4ea76442 // smax v2.4s, v2.4s, v7.4s
-	WORD $0x6e613908 // shll2 v8.4s, v8.8h, #16
-	WORD $0x4ea0f500 // fmin v0.4s, v8.4s, v0.4s
-	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4ea86442 // smax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 64(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 128(RSP)
-lanetailnarrow:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R8, piece33
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece33:
-	TBZ $2, R8, piece34
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece34:
-	TBZ $1, R8, piece35
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece35:
-	TBZ $0, R8, piece36
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece36:
-	ADD $80, RSP, R16
-	MOVD R1, R17
-	TBZ $3, R8, piece37
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece37:
-	TBZ $2, R8, piece38
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece38:
-	TBZ $1, R8, piece39
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece39:
-	TBZ $0, R8, piece40
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece40:
-laneend:
-	RET
-
 // func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)
 
 TEXT ·MergeMinMaxNEON(SB), NOSPLIT, $264-40
 	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
-	// per call: nothing
-	// vector registers in use at once: 2
+	// per call: V15 0x0
+	// vector registers in use at once: 5
 	MOVD min+0(FP), R0
 	MOVD max+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD y+24(FP), R3
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	MOVD n+32(FP), R4
 	CMP $16, R4
 	BLT lanetail
 laneloop:
 	FMOVQ (R0), F0
-	FMOVQ (R2), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R0)
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
+	FMOVQ (R1), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ (R3), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, (R1)
 	FMOVQ 16(R0), F0
-	FMOVQ 16(R2), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R0)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R1)
+	FMOVQ 16(R1), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R0), F0
-	FMOVQ 32(R2), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R0)
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R1)
+	FMOVQ 32(R1), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R3), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 32(R0)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R0), F0
-	FMOVQ 48(R2), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(R0)
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(R1)
+	FMOVQ 48(R1), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R3), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 48(R0)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -5766,43 +2096,59 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(RSP)
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 80(RSP)
+	FMOVQ 80(RSP), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 208(RSP), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 16(RSP)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 80(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
 	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(RSP)
-	FMOVQ 96(RSP), F0
-	FMOVQ 224(RSP), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 96(RSP)
+	FMOVQ 96(RSP), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 224(RSP), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 32(RSP)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 96(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(RSP)
-	FMOVQ 112(RSP), F0
-	FMOVQ 240(RSP), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 112(RSP)
+	FMOVQ 112(RSP), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 176(RSP), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 240(RSP), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 48(RSP)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 112(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
 	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 64(RSP)
-	FMOVQ 128(RSP), F0
-	FMOVQ 256(RSP), F1
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 128(RSP)
+	FMOVQ 128(RSP), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 256(RSP), F0
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	FMOVQ F2, 64(RSP)
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	FMOVQ F1, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -5843,6 +2189,4278 @@ piece23:
 	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
+piece24:
+laneend:
+	RET
+
+// func MinMaxF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
+
+TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x7fffffff, V14 0x7c000000, V13 0x0, V12 0x80008000, V11 0x0, V10 0xffffffff
+	// per group: nothing
+	// vector registers in use at once: 19
+	MOVD x+0(FP), R0
+	MOVD min+8(FP), R1
+	MOVD max+16(FP), R2
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	MOVD $2080374784, R16
+	VDUP R16, V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $2147516416, R16
+	VDUP R16, V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	MOVD $4294967295, R16
+	VDUP R16, V10.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $8, R5
+	BEQ tree
+	CMP $16, R5
+	BEQ treepair
+	AND $31, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree1
+groups:
+	VMOV V12.B16, V9.B16
+	VMOV V12.B16, V8.B16
+	VMOV V11.B16, V7.B16
+	VMOV V11.B16, V6.B16
+	VMOV V10.B16, V5.B16
+	VMOV V10.B16, V4.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	VUMAX V0.H8, V7.H8, V7.H8
+	VUMIN V0.H8, V5.H8, V5.H8
+	FMOVQ 16(R0), F0
+	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
+	VUMAX V0.H8, V6.H8, V6.H8
+	VUMIN V0.H8, V4.H8, V4.H8
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	VUMAX V0.H8, V7.H8, V7.H8
+	VUMIN V0.H8, V5.H8, V5.H8
+	FMOVQ 32(RSP), F0
+	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
+	VUMAX V0.H8, V6.H8, V6.H8
+	VUMIN V0.H8, V4.H8, V4.H8
+	ADD R3<<1, R0, R0
+groupend:
+	WORD $0x4e686520 // smax v0.8h, v9.8h, v8.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUMAX V6.H8, V7.H8, V1.H8
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	VUMIN V4.H8, V5.H8, V2.H8
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	VAND V15.B16, V0.B16, V3.B16
+	VAND V15.B16, V1.B16, V16.B16
+	VUMAX V16.S4, V3.S4, V3.S4
+	VUMIN V14.S4, V3.S4, V16.S4
+	VCMEQ V3.S4, V16.S4, V16.S4
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	VMOV V16.B16, V17.B16
+	VBSL V3.B16, V1.B16, V17.B16
+	VUZP2 V17.H8, V17.H8, V17.H8
+	WORD $0x7d000031 // str h17, [x1]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	VBSL V3.B16, V0.B16, V16.B16
+	VUZP2 V16.H8, V16.H8, V16.H8
+	WORD $0x7d000050 // str h16, [x2]
+	ADD $2, R1, R1
+	ADD $2, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
+	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F4
+	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
+	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V0.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 96(R0), F4
+	FMOVQ 112(R0), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	ADD $128, R0, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $64, R7, R7
+tree4loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
+	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V0.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R3), F1
+	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
+	VUMAX V1.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 48(R3), F1
+	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
+	VUMAX V1.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R6), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R6), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	WORD $0x4e656442 // smax v2.8h, v2.8h, v5.8h
+	VUMAX V6.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F4
+	FMOVQ 16(R6), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
+	VUMAX V9.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F4
+	FMOVQ 16(R6), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
+	VUMAX V9.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	FMOVQ 16(R3), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R3), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R3), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F7
+	FMOVQ 16(R6), F16
+	WORD $0x4e7064f1 // smax v17.8h, v7.8h, v16.8h
+	VUMAX V16.H8, V7.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	FMOVQ 32(R6), F16
+	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
+	VUMAX V16.H8, V18.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	FMOVQ 48(R6), F16
+	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
+	VUMAX V16.H8, V18.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	WORD $0x4e716508 // smax v8.8h, v8.8h, v17.8h
+	VUMAX V18.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	MOVD R6, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree1:
+	CMP $4, R4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V2.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F3
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMIN V3.H8, V0.H8, V0.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
+	VMOV V3.B16, V3.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F6
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMIN V6.H8, V3.H8, V3.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
+	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
+	VMOV V3.B16, V3.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F6
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMIN V6.H8, V3.H8, V3.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F6
+	VMOV V6.B16, V7.B16
+	VMOV V6.B16, V8.B16
+	VMOV V6.B16, V6.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F9
+	WORD $0x4e6964e7 // smax v7.8h, v7.8h, v9.8h
+	VUMAX V9.H8, V8.H8, V8.H8
+	VUMIN V9.H8, V6.H8, V6.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
+	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
+	WORD $0x6e68a4a5 // umaxp v5.8h, v5.8h, v8.8h
+	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66ac63 // uminp v3.8h, v3.8h, v6.8h
+	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V3.B16
+	VAND V15.B16, V2.B16, V4.B16
+	VUMAX V4.S4, V3.S4, V3.S4
+	VUMIN V14.S4, V3.S4, V4.S4
+	VCMEQ V3.S4, V4.S4, V4.S4
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V3.B16, V2.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	VBSL V3.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	MOVD R6, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree1loop
+tree1end:
+	CBNZ R4, groups
+	RET
+
+// func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
+
+TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $40-32
+	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+	// per call: V15 0x7fff7fff, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 7
+	MOVD x+0(FP), R0
+	MOVD most+8(FP), R1
+	MOVD $2147450879, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+16(FP), R3
+	MOVD length+24(FP), R4
+	CMP $8, R4
+	BEQ tree
+	CMP $16, R4
+	BEQ treepair
+	AND $31, R4, R16
+	CBZ R16, tree4
+	CMP $256, R4
+	BGE tree4
+	CMP $8, R4
+	BGE tree1
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	MOVD R4, R2
+	CMP $16, R2
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V13.H8, V13.H8
+	FMOVQ 16(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V12.H8, V12.H8
+	ADD $32, R0, R0
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE grouploop
+grouptail:
+	CBZ R2, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V13.H8, V13.H8
+	FMOVQ 32(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V12.H8, V12.H8
+	ADD R2<<1, R0, R0
+groupend:
+	VUMAX V12.H8, V13.H8, V0.H8
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	SUB $1, R3, R3
+	CBNZ R3, groups
+	RET
+tree:
+	CMP $4, R3
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ F0, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treeloop
+treeend:
+	CBNZ R3, groups
+	RET
+treepair:
+	CMP $4, R3
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 80(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 96(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 112(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ F0, (R1)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treepairloop
+treepairend:
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $64, R6, R6
+tree4loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 48(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	CMP R2, R5
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R5), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	VUMAX V1.H8, V0.H8, V0.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn0
+tree4done0:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	CMP R2, R5
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn1
+tree4done1:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	CMP R2, R5
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn2
+tree4done2:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	CMP R2, R5
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	FMOVQ 16(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	FMOVQ 32(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	FMOVQ 48(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	VUMAX V3.H8, V2.H8, V2.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn3
+tree4done3:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ F0, (R1)
+	MOVD R5, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree4loop
+tree4end:
+	CBNZ R3, groups
+	RET
+tree1:
+	CMP $4, R3
+	BLT tree1end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $16, R6, R6
+tree1loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VMOV V0.B16, V0.B16
+	CMP R2, R5
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R5), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn0
+tree1done0:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn1
+tree1done1:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn2
+tree1done2:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VMOV V2.B16, V2.B16
+	CMP R2, R5
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn3
+tree1done3:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ F0, (R1)
+	MOVD R5, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree1loop
+tree1end:
+	CBNZ R3, groups
+	RET
+
+// func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
+TEXT ·ReachF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x0, V14 0x0, V13 0x80008000
+	// per group: nothing
+	// vector registers in use at once: 12
+	MOVD x+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD $2147516416, R16
+	VDUP R16, V13.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $8, R5
+	BEQ tree
+	CMP $16, R5
+	BEQ treepair
+	AND $31, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree1
+groups:
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V13.B16, V10.B16
+	VMOV V13.B16, V9.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	VUMAX V0.H8, V12.H8, V12.H8
+	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
+	FMOVQ 16(R0), F0
+	VUMAX V0.H8, V11.H8, V11.H8
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	VUMAX V0.H8, V12.H8, V12.H8
+	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
+	FMOVQ 32(RSP), F0
+	VUMAX V0.H8, V11.H8, V11.H8
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	ADD R3<<1, R0, R0
+groupend:
+	VUMAX V11.H8, V12.H8, V0.H8
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4e696541 // smax v1.8h, v10.8h, v9.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
+	VUZP2 V1.H8, V1.H8, V1.H8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VUSHR $31, V0.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVS F2, (R1)
+	FMOVS F1, (R2)
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	VUMAX V1.H8, V0.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 96(R0), F3
+	FMOVQ 112(R0), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $64, R7, R7
+tree4loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
+	VUMAX V1.H8, V0.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R3), F1
+	VUMAX V1.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 48(R3), F1
+	VUMAX V1.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R6), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R6), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	VUMAX V4.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	VUMAX V6.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	VUMAX V6.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	FMOVQ 16(R3), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R3), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R3), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F5
+	FMOVQ 16(R6), F7
+	VUMAX V7.H8, V5.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	FMOVQ 32(R6), F7
+	VUMAX V7.H8, V8.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	FMOVQ 48(R6), F7
+	VUMAX V7.H8, V8.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	VUMAX V8.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	MOVD R6, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree1:
+	CMP $4, R4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F2
+	VUMAX V2.H8, V1.H8, V1.H8
+	WORD $0x4e626400 // smax v0.8h, v0.8h, v2.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F4
+	VUMAX V4.H8, V3.H8, V3.H8
+	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F4
+	VUMAX V4.H8, V3.H8, V3.H8
+	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	VMOV V4.B16, V5.B16
+	VMOV V4.B16, V4.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F6
+	VUMAX V6.H8, V5.H8, V5.H8
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
+	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e64a442 // smaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VUZP2 V1.H8, V1.H8, V1.H8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	VUSHR $31, V1.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
+	FMOVQ F0, (R2)
+	MOVD R6, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree1loop
+tree1end:
+	CBNZ R4, groups
+	RET
+
+// func MinMaxColumnsF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
+TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $296-80
+	// pointers: R0 min, R1 max, R2 least, R3 x0, R4 x1, R5 x2, R6 x3, R7 x4, R8 x5, R9 elements left
+	// per call: nothing
+	// vector registers in use at once: 4
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD least+16(FP), R2
+	MOVD x0+24(FP), R3
+	MOVD x1+32(FP), R4
+	MOVD x2+40(FP), R5
+	MOVD x3+48(FP), R6
+	MOVD x4+56(FP), R7
+	MOVD x5+64(FP), R8
+	MOVD n+72(FP), R9
+	CMP $16, R9
+	BLT lanetail
+laneloop:
+	FMOVQ (R0), F0
+	FMOVQ (R3), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ (R1), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ (R2), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R4), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R5), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R6), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R7), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R8), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, (R0)
+	FMOVQ F2, (R1)
+	FMOVQ F3, (R2)
+	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 16(R1), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 16(R2), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R4), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R5), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R6), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R7), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R8), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(R0)
+	FMOVQ F2, 16(R1)
+	FMOVQ F3, 16(R2)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	ADD $32, R4, R4
+	ADD $32, R5, R5
+	ADD $32, R6, R6
+	ADD $32, R7, R7
+	ADD $32, R8, R8
+	SUB $16, R9, R9
+	CMP $16, R9
+	BGE laneloop
+lanetail:
+	CBZ R9, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R9, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R9, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R9, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R9, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R9, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R9, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R9, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R9, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R9, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R9, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R9, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R9, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R3, R16
+	ADD $112, RSP, R17
+	TBZ $3, R9, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R9, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R9, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R9, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	MOVD R4, R16
+	ADD $144, RSP, R17
+	TBZ $3, R9, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R9, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R9, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R9, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R5, R16
+	ADD $176, RSP, R17
+	TBZ $3, R9, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R9, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R9, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R9, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	MOVD R6, R16
+	ADD $208, RSP, R17
+	TBZ $3, R9, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R9, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R9, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R9, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R7, R16
+	ADD $240, RSP, R17
+	TBZ $3, R9, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R9, piece30
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece30:
+	TBZ $1, R9, piece31
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece31:
+	TBZ $0, R9, piece32
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece32:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 272(RSP)
+	FMOVQ F31, 288(RSP)
+	MOVD R8, R16
+	ADD $272, RSP, R17
+	TBZ $3, R9, piece33
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece33:
+	TBZ $2, R9, piece34
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece34:
+	TBZ $1, R9, piece35
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece35:
+	TBZ $0, R9, piece36
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece36:
+	CMP $5, R9
+	BLT lanetailnarrow
+	CMP $9, R9
+	BLT lanetailnarrow
+	CMP $13, R9
+	BLT lanetailnarrow
+lanetailnarrow:
+	FMOVQ 16(RSP), F0
+	FMOVQ 112(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 48(RSP), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 80(RSP), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 144(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 176(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 208(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 240(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 272(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(RSP)
+	FMOVQ F2, 48(RSP)
+	FMOVQ F3, 80(RSP)
+	FMOVQ 32(RSP), F0
+	FMOVQ 128(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 64(RSP), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 96(RSP), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 160(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 192(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 224(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 256(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 288(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 32(RSP)
+	FMOVQ F2, 64(RSP)
+	FMOVQ F3, 96(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R9, piece37
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece37:
+	TBZ $2, R9, piece38
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece38:
+	TBZ $1, R9, piece39
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece39:
+	TBZ $0, R9, piece40
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece40:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R9, piece41
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece41:
+	TBZ $2, R9, piece42
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece42:
+	TBZ $1, R9, piece43
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece43:
+	TBZ $0, R9, piece44
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece44:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	TBZ $3, R9, piece45
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece45:
+	TBZ $2, R9, piece46
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece46:
+	TBZ $1, R9, piece47
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece47:
+	TBZ $0, R9, piece48
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece48:
+laneend:
+	RET
+
+// func MergeMinMaxF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+
+TEXT ·MergeMinMaxF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
+	// per call: V15 0x0
+	// vector registers in use at once: 8
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD y+24(FP), R3
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	MOVD n+32(FP), R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ (R3), F1
+	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 16(R1), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 16(R3), F1
+	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, 16(R0)
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R1)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R3, R16
+	ADD $112, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 16(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 48(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 56(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ 96(RSP), F5
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 128(RSP), F1
+	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 64(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 40(RSP)
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 72(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+
+// func MinMaxBF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
+
+TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x7fffffff, V14 0x7f800000, V13 0x0, V12 0x80008000, V11 0x0, V10 0xffffffff
+	// per group: nothing
+	// vector registers in use at once: 19
+	MOVD x+0(FP), R0
+	MOVD min+8(FP), R1
+	MOVD max+16(FP), R2
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	MOVD $2139095040, R16
+	VDUP R16, V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $2147516416, R16
+	VDUP R16, V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	MOVD $4294967295, R16
+	VDUP R16, V10.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $8, R5
+	BEQ tree
+	CMP $16, R5
+	BEQ treepair
+	AND $31, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree1
+groups:
+	VMOV V12.B16, V9.B16
+	VMOV V12.B16, V8.B16
+	VMOV V11.B16, V7.B16
+	VMOV V11.B16, V6.B16
+	VMOV V10.B16, V5.B16
+	VMOV V10.B16, V4.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	VUMAX V0.H8, V7.H8, V7.H8
+	VUMIN V0.H8, V5.H8, V5.H8
+	FMOVQ 16(R0), F0
+	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
+	VUMAX V0.H8, V6.H8, V6.H8
+	VUMIN V0.H8, V4.H8, V4.H8
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	VUMAX V0.H8, V7.H8, V7.H8
+	VUMIN V0.H8, V5.H8, V5.H8
+	FMOVQ 32(RSP), F0
+	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
+	VUMAX V0.H8, V6.H8, V6.H8
+	VUMIN V0.H8, V4.H8, V4.H8
+	ADD R3<<1, R0, R0
+groupend:
+	WORD $0x4e686520 // smax v0.8h, v9.8h, v8.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VUMAX V6.H8, V7.H8, V1.H8
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	VUMIN V4.H8, V5.H8, V2.H8
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	VAND V15.B16, V0.B16, V3.B16
+	VAND V15.B16, V1.B16, V16.B16
+	VUMAX V16.S4, V3.S4, V3.S4
+	VUMIN V14.S4, V3.S4, V16.S4
+	VCMEQ V3.S4, V16.S4, V16.S4
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	VMOV V16.B16, V17.B16
+	VBSL V3.B16, V1.B16, V17.B16
+	VUZP2 V17.H8, V17.H8, V17.H8
+	WORD $0x7d000031 // str h17, [x1]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	VBSL V3.B16, V0.B16, V16.B16
+	VUZP2 V16.H8, V16.H8, V16.H8
+	WORD $0x7d000050 // str h16, [x2]
+	ADD $2, R1, R1
+	ADD $2, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
+	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F4
+	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
+	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	ADD $64, R0, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V0.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 96(R0), F4
+	FMOVQ 112(R0), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	ADD $128, R0, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $64, R7, R7
+tree4loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
+	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V0.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R3), F1
+	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
+	VUMAX V1.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	FMOVQ 48(R3), F1
+	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
+	VUMAX V1.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R6), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R6), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	WORD $0x4e656442 // smax v2.8h, v2.8h, v5.8h
+	VUMAX V6.H8, V3.H8, V3.H8
+	VUMIN V1.H8, V0.H8, V0.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F4
+	FMOVQ 16(R6), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
+	VUMAX V9.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F4
+	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
+	VUMAX V4.H8, V1.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 32(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	FMOVQ 48(R3), F4
+	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
+	VUMAX V4.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F4
+	FMOVQ 16(R6), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R6), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
+	VUMAX V9.H8, V6.H8, V6.H8
+	VUMIN V4.H8, V1.H8, V1.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	FMOVQ 16(R3), F7
+	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
+	VUMAX V7.H8, V4.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 32(R3), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	FMOVQ 48(R3), F7
+	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
+	VUMAX V7.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F7
+	FMOVQ 16(R6), F16
+	WORD $0x4e7064f1 // smax v17.8h, v7.8h, v16.8h
+	VUMAX V16.H8, V7.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	FMOVQ 32(R6), F16
+	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
+	VUMAX V16.H8, V18.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	FMOVQ 48(R6), F16
+	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
+	VUMAX V16.H8, V18.H8, V18.H8
+	VUMIN V16.H8, V7.H8, V7.H8
+	WORD $0x4e716508 // smax v8.8h, v8.8h, v17.8h
+	VUMAX V18.H8, V9.H8, V9.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
+	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
+	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
+	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
+	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V2.B16, V1.B16
+	VAND V15.B16, V3.B16, V4.B16
+	VUMAX V4.S4, V1.S4, V1.S4
+	VUMIN V14.S4, V1.S4, V4.S4
+	VCMEQ V1.S4, V4.S4, V4.S4
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V1.B16, V3.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VBSL V1.B16, V2.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	MOVD R6, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree1:
+	CMP $4, R4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V2.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F3
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMIN V3.H8, V0.H8, V0.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
+	VMOV V3.B16, V3.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F6
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMIN V6.H8, V3.H8, V3.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
+	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
+	VMOV V3.B16, V3.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F6
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	VUMAX V6.H8, V5.H8, V5.H8
+	VUMIN V6.H8, V3.H8, V3.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F6
+	VMOV V6.B16, V7.B16
+	VMOV V6.B16, V8.B16
+	VMOV V6.B16, V6.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F9
+	WORD $0x4e6964e7 // smax v7.8h, v7.8h, v9.8h
+	VUMAX V9.H8, V8.H8, V8.H8
+	VUMIN V9.H8, V6.H8, V6.H8
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
+	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
+	WORD $0x6e68a4a5 // umaxp v5.8h, v5.8h, v8.8h
+	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
+	WORD $0x6e66ac63 // uminp v3.8h, v3.8h, v6.8h
+	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	VAND V15.B16, V1.B16, V3.B16
+	VAND V15.B16, V2.B16, V4.B16
+	VUMAX V4.S4, V3.S4, V3.S4
+	VUMIN V14.S4, V3.S4, V4.S4
+	VCMEQ V3.S4, V4.S4, V4.S4
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VMOV V4.B16, V5.B16
+	VBSL V3.B16, V2.B16, V5.B16
+	VUZP2 V5.H8, V5.H8, V5.H8
+	FMOVD F5, (R1)
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	VBSL V3.B16, V1.B16, V4.B16
+	VUZP2 V4.H8, V4.H8, V4.H8
+	FMOVD F4, (R2)
+	MOVD R6, R0
+	ADD $8, R1, R1
+	ADD $8, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree1loop
+tree1end:
+	CBNZ R4, groups
+	RET
+
+// func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
+
+TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $40-32
+	// pointers: R0 x, R1 most, R2 elements left, R3 groups left, R4 length
+	// per call: V15 0x7fff7fff, V14 0x0
+	// per group: nothing
+	// vector registers in use at once: 7
+	MOVD x+0(FP), R0
+	MOVD most+8(FP), R1
+	MOVD $2147450879, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD groups+16(FP), R3
+	MOVD length+24(FP), R4
+	CMP $8, R4
+	BEQ tree
+	CMP $16, R4
+	BEQ treepair
+	AND $31, R4, R16
+	CBZ R16, tree4
+	CMP $256, R4
+	BGE tree4
+	CMP $8, R4
+	BGE tree1
+groups:
+	VMOV V14.B16, V13.B16
+	VMOV V14.B16, V12.B16
+	MOVD R4, R2
+	CMP $16, R2
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V13.H8, V13.H8
+	FMOVQ 16(R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V12.H8, V12.H8
+	ADD $32, R0, R0
+	SUB $16, R2, R2
+	CMP $16, R2
+	BGE grouploop
+grouptail:
+	CBZ R2, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R2, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R2, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R2, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R2, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V13.H8, V13.H8
+	FMOVQ 32(RSP), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VUMAX V0.H8, V12.H8, V12.H8
+	ADD R2<<1, R0, R0
+groupend:
+	VUMAX V12.H8, V13.H8, V0.H8
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	SUB $1, R3, R3
+	CBNZ R3, groups
+	RET
+tree:
+	CMP $4, R3
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	FMOVQ F0, (R1)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treeloop
+treeend:
+	CBNZ R3, groups
+	RET
+treepair:
+	CMP $4, R3
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 48(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 80(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 96(R0), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 112(R0), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	FMOVQ F0, (R1)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE treepairloop
+treepairend:
+	CBNZ R3, groups
+	RET
+tree4:
+	CMP $4, R3
+	BLT tree4end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $64, R6, R6
+tree4loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 32(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	FMOVQ 48(R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	CMP R2, R5
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R5), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	VUMAX V1.H8, V0.H8, V0.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn0
+tree4done0:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	CMP R2, R5
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn1
+tree4done1:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 32(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	CMP R2, R5
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn2
+tree4done2:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	FMOVQ 16(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 32(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	FMOVQ 48(R2), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	CMP R2, R5
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	FMOVQ 16(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	FMOVQ 32(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	FMOVQ 48(R5), F4
+	VAND V15.B16, V4.B16, V4.B16
+	VUMAX V4.H8, V3.H8, V3.H8
+	VUMAX V3.H8, V2.H8, V2.H8
+	ADD $64, R5, R5
+	CMP R2, R5
+	BLT tree4turn3
+tree4done3:
+	MOVD R2, R5
+	ADD $64, R5, R5
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	FMOVQ F0, (R1)
+	MOVD R5, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree4loop
+tree4end:
+	CBNZ R3, groups
+	RET
+tree1:
+	CMP $4, R3
+	BLT tree1end
+	SUB R6, R6, R6
+	ADD R4<<1, R6, R6
+	SUB $16, R6, R6
+tree1loop:
+	MOVD R0, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VMOV V0.B16, V0.B16
+	CMP R2, R5
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R5), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VUMAX V1.H8, V0.H8, V0.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn0
+tree1done0:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn1
+tree1done1:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VMOV V1.B16, V1.B16
+	CMP R2, R5
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R5), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VUMAX V2.H8, V1.H8, V1.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn2
+tree1done2:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	MOVD R5, R2
+	ADD R6, R2, R2
+	FMOVQ (R2), F2
+	VAND V15.B16, V2.B16, V2.B16
+	VMOV V2.B16, V2.B16
+	CMP R2, R5
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R5), F3
+	VAND V15.B16, V3.B16, V3.B16
+	VUMAX V3.H8, V2.H8, V2.H8
+	ADD $16, R5, R5
+	CMP R2, R5
+	BLT tree1turn3
+tree1done3:
+	MOVD R2, R5
+	ADD $16, R5, R5
+	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
+	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	FMOVQ F0, (R1)
+	MOVD R5, R0
+	ADD $16, R1, R1
+	SUB $4, R3, R3
+	CMP $4, R3
+	BGE tree1loop
+tree1end:
+	CBNZ R3, groups
+	RET
+
+// func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+
+TEXT ·ReachBF16NEON(SB), NOSPLIT, $40-40
+	// pointers: R0 x, R1 low, R2 high, R3 elements left, R4 groups left, R5 length
+	// per call: V15 0x0, V14 0x0, V13 0x80008000
+	// per group: nothing
+	// vector registers in use at once: 12
+	MOVD x+0(FP), R0
+	MOVD low+8(FP), R1
+	MOVD high+16(FP), R2
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD $2147516416, R16
+	VDUP R16, V13.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $8, R5
+	BEQ tree
+	CMP $16, R5
+	BEQ treepair
+	AND $31, R5, R16
+	CBZ R16, tree4
+	CMP $256, R5
+	BGE tree4
+	CMP $8, R5
+	BGE tree1
+groups:
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V13.B16, V10.B16
+	VMOV V13.B16, V9.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVQ (R0), F0
+	VUMAX V0.H8, V12.H8, V12.H8
+	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
+	FMOVQ 16(R0), F0
+	VUMAX V0.H8, V11.H8, V11.H8
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	ADD $32, R0, R0
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	VLD1R (R0), [V31.H8]
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 16(RSP), F0
+	VUMAX V0.H8, V12.H8, V12.H8
+	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
+	FMOVQ 32(RSP), F0
+	VUMAX V0.H8, V11.H8, V11.H8
+	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
+	ADD R3<<1, R0, R0
+groupend:
+	VUMAX V11.H8, V12.H8, V0.H8
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4e696541 // smax v1.8h, v10.8h, v9.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VUSHR $31, V0.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVS F2, (R1)
+	FMOVS F1, (R2)
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+tree:
+	CMP $4, R4
+	BLT treeend
+treeloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $64, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treeloop
+treeend:
+	CBNZ R4, groups
+	RET
+treepair:
+	CMP $4, R4
+	BLT treepairend
+treepairloop:
+	FMOVQ (R0), F0
+	FMOVQ 16(R0), F1
+	VUMAX V1.H8, V0.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R0), F1
+	FMOVQ 48(R0), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	FMOVQ 64(R0), F1
+	FMOVQ 80(R0), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 96(R0), F3
+	FMOVQ 112(R0), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	ADD $128, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE treepairloop
+treepairend:
+	CBNZ R4, groups
+	RET
+tree4:
+	CMP $4, R4
+	BLT tree4end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $64, R7, R7
+tree4loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	FMOVQ 16(R3), F1
+	VUMAX V1.H8, V0.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R3), F1
+	VUMAX V1.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 48(R3), F1
+	VUMAX V1.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	CMP R3, R6
+	BGE tree4done0
+tree4turn0:
+	FMOVQ (R6), F1
+	FMOVQ 16(R6), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R6), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R6), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	VUMAX V4.H8, V2.H8, V2.H8
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn0
+tree4done0:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	CMP R3, R6
+	BGE tree4done1
+tree4turn1:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	VUMAX V6.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn1
+tree4done1:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F1
+	FMOVQ 16(R3), F3
+	VUMAX V3.H8, V1.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 32(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	FMOVQ 48(R3), F3
+	VUMAX V3.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	CMP R3, R6
+	BGE tree4done2
+tree4turn2:
+	FMOVQ (R6), F3
+	FMOVQ 16(R6), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R6), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	VUMAX V6.H8, V4.H8, V4.H8
+	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn2
+tree4done2:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F3
+	FMOVQ 16(R3), F5
+	VUMAX V5.H8, V3.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 32(R3), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	FMOVQ 48(R3), F5
+	VUMAX V5.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	CMP R3, R6
+	BGE tree4done3
+tree4turn3:
+	FMOVQ (R6), F5
+	FMOVQ 16(R6), F7
+	VUMAX V7.H8, V5.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	FMOVQ 32(R6), F7
+	VUMAX V7.H8, V8.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	FMOVQ 48(R6), F7
+	VUMAX V7.H8, V8.H8, V8.H8
+	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
+	VUMAX V8.H8, V6.H8, V6.H8
+	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
+	ADD $64, R6, R6
+	CMP R3, R6
+	BLT tree4turn3
+tree4done3:
+	MOVD R3, R6
+	ADD $64, R6, R6
+	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
+	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
+	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VUSHR $31, V2.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	VBSL V0.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ F0, (R2)
+	MOVD R6, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree4loop
+tree4end:
+	CBNZ R4, groups
+	RET
+tree1:
+	CMP $4, R4
+	BLT tree1end
+	SUB R7, R7, R7
+	ADD R5<<1, R7, R7
+	SUB $16, R7, R7
+tree1loop:
+	MOVD R0, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F0
+	VMOV V0.B16, V1.B16
+	VMOV V0.B16, V0.B16
+	CMP R3, R6
+	BGE tree1done0
+tree1turn0:
+	FMOVQ (R6), F2
+	VUMAX V2.H8, V1.H8, V1.H8
+	WORD $0x4e626400 // smax v0.8h, v0.8h, v2.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn0
+tree1done0:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done1
+tree1turn1:
+	FMOVQ (R6), F4
+	VUMAX V4.H8, V3.H8, V3.H8
+	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn1
+tree1done1:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F2
+	VMOV V2.B16, V3.B16
+	VMOV V2.B16, V2.B16
+	CMP R3, R6
+	BGE tree1done2
+tree1turn2:
+	FMOVQ (R6), F4
+	VUMAX V4.H8, V3.H8, V3.H8
+	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn2
+tree1done2:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	MOVD R6, R3
+	ADD R7, R3, R3
+	FMOVQ (R3), F4
+	VMOV V4.B16, V5.B16
+	VMOV V4.B16, V4.B16
+	CMP R3, R6
+	BGE tree1done3
+tree1turn3:
+	FMOVQ (R6), F6
+	VUMAX V6.H8, V5.H8, V5.H8
+	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
+	ADD $16, R6, R6
+	CMP R3, R6
+	BLT tree1turn3
+tree1done3:
+	MOVD R3, R6
+	ADD $16, R6, R6
+	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
+	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
+	WORD $0x4e64a442 // smaxp v2.8h, v2.8h, v4.8h
+	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
+	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
+	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
+	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VUSHR $31, V1.S4, V3.S4
+	VSUB V3.S4, V15.S4, V3.S4
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
+	FMOVQ F0, (R2)
+	MOVD R6, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUB $4, R4, R4
+	CMP $4, R4
+	BGE tree1loop
+tree1end:
+	CBNZ R4, groups
+	RET
+
+// func MinMaxColumnsBF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+
+TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $296-80
+	// pointers: R0 min, R1 max, R2 least, R3 x0, R4 x1, R5 x2, R6 x3, R7 x4, R8 x5, R9 elements left
+	// per call: nothing
+	// vector registers in use at once: 4
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD least+16(FP), R2
+	MOVD x0+24(FP), R3
+	MOVD x1+32(FP), R4
+	MOVD x2+40(FP), R5
+	MOVD x3+48(FP), R6
+	MOVD x4+56(FP), R7
+	MOVD x5+64(FP), R8
+	MOVD n+72(FP), R9
+	CMP $16, R9
+	BLT lanetail
+laneloop:
+	FMOVQ (R0), F0
+	FMOVQ (R3), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ (R1), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ (R2), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R4), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R5), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R6), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R7), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ (R8), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, (R0)
+	FMOVQ F2, (R1)
+	FMOVQ F3, (R2)
+	FMOVQ 16(R0), F0
+	FMOVQ 16(R3), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 16(R1), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 16(R2), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R4), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R5), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R6), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R7), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 16(R8), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(R0)
+	FMOVQ F2, 16(R1)
+	FMOVQ F3, 16(R2)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	ADD $32, R4, R4
+	ADD $32, R5, R5
+	ADD $32, R6, R6
+	ADD $32, R7, R7
+	ADD $32, R8, R8
+	SUB $16, R9, R9
+	CMP $16, R9
+	BGE laneloop
+lanetail:
+	CBZ R9, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R9, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R9, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R9, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R9, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R9, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R9, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R9, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R9, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R9, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R9, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R9, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R9, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R3, R16
+	ADD $112, RSP, R17
+	TBZ $3, R9, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R9, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R9, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R9, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	MOVD R4, R16
+	ADD $144, RSP, R17
+	TBZ $3, R9, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R9, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R9, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R9, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R5, R16
+	ADD $176, RSP, R17
+	TBZ $3, R9, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R9, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R9, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R9, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	MOVD R6, R16
+	ADD $208, RSP, R17
+	TBZ $3, R9, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R9, piece26
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece26:
+	TBZ $1, R9, piece27
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece27:
+	TBZ $0, R9, piece28
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R7, R16
+	ADD $240, RSP, R17
+	TBZ $3, R9, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R9, piece30
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece30:
+	TBZ $1, R9, piece31
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece31:
+	TBZ $0, R9, piece32
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece32:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 272(RSP)
+	FMOVQ F31, 288(RSP)
+	MOVD R8, R16
+	ADD $272, RSP, R17
+	TBZ $3, R9, piece33
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece33:
+	TBZ $2, R9, piece34
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece34:
+	TBZ $1, R9, piece35
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece35:
+	TBZ $0, R9, piece36
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece36:
+	CMP $5, R9
+	BLT lanetailnarrow
+	CMP $9, R9
+	BLT lanetailnarrow
+	CMP $13, R9
+	BLT lanetailnarrow
+lanetailnarrow:
+	FMOVQ 16(RSP), F0
+	FMOVQ 112(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 48(RSP), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 80(RSP), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 144(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 176(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 208(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 240(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 272(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 16(RSP)
+	FMOVQ F2, 48(RSP)
+	FMOVQ F3, 80(RSP)
+	FMOVQ 32(RSP), F0
+	FMOVQ 128(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	FMOVQ 64(RSP), F2
+	VUMAX V1.H8, V2.H8, V2.H8
+	FMOVQ 96(RSP), F3
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 160(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 192(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 224(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 256(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ 288(RSP), F1
+	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
+	VUMAX V1.H8, V2.H8, V2.H8
+	VUMIN V1.H8, V3.H8, V3.H8
+	FMOVQ F0, 32(RSP)
+	FMOVQ F2, 64(RSP)
+	FMOVQ F3, 96(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R9, piece37
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece37:
+	TBZ $2, R9, piece38
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece38:
+	TBZ $1, R9, piece39
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece39:
+	TBZ $0, R9, piece40
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece40:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R9, piece41
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece41:
+	TBZ $2, R9, piece42
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece42:
+	TBZ $1, R9, piece43
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece43:
+	TBZ $0, R9, piece44
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece44:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	TBZ $3, R9, piece45
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece45:
+	TBZ $2, R9, piece46
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece46:
+	TBZ $1, R9, piece47
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece47:
+	TBZ $0, R9, piece48
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece48:
+laneend:
+	RET
+
+// func MergeMinMaxBF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+
+TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
+	// per call: V15 0x0, V14 0x10000, V13 0x7fff
+	// vector registers in use at once: 14
+	MOVD min+0(FP), R0
+	MOVD max+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD y+24(FP), R3
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V14.S4
+	MOVD $32767, R16
+	VDUP R16, V13.S4
+	MOVD n+32(FP), R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R2), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ (R3), F1
+	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	VCMTST V14.S4, V4.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V6.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
+	FMOVQ F4, (R0)
+	VCMTST V14.S4, V3.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V2.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 16(R1), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ 16(R2), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 16(R3), F1
+	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	VCMTST V14.S4, V4.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V6.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
+	FMOVQ F4, 16(R0)
+	VCMTST V14.S4, V3.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V2.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R1)
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 16(RSP)
+	FMOVQ F31, 32(RSP)
+	MOVD R0, R16
+	ADD $16, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	MOVD R2, R16
+	ADD $80, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	MOVD R3, R16
+	ADD $112, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 16(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 64(RSP), F5
+	WORD $0x2e6138a7 // shll v7.4s, v5.4h, #16
+	WORD $0x4ea7f428 // fmin v8.4s, v1.4s, v7.4s
+	FMOVQ 96(RSP), F9
+	WORD $0x2e61392a // shll v10.4s, v9.4h, #16
+	WORD $0x4eaaf508 // fmin v8.4s, v8.4s, v10.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	FMOVQ 128(RSP), F1
+	WORD $0x2e61382a // shll v10.4s, v1.4h, #16
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
+	WORD $0x4ea5f40a // fmin v10.4s, v0.4s, v5.4s
+	WORD $0x6e613929 // shll2 v9.4s, v9.8h, #16
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
+	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+lanetailnarrow:
+	VCMTST V14.S4, V4.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V6.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V14.S4, V3.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V2.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 48(RSP)
+	VCMTST V14.S4, V8.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V10.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e604108 // addhn v8.4h, v8.4s, v0.4s
+	WORD $0x4e614148 // addhn2 v8.8h, v10.4s, v1.4s
+	FMOVQ F8, 32(RSP)
+	VCMTST V14.S4, V7.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V5.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e6140a7 // addhn2 v7.8h, v5.4s, v1.4s
+	FMOVQ F7, 64(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
 piece24:
 laneend:
 	RET

@@ -47,6 +47,24 @@ func (p *Printer) UMAX(s Size, d, n, m V) { sized("UMAX", s, B, S); p.full("VUMA
 // ADDP has in d the sums of n's pairs of neighbours, then of m's.
 func (p *Printer) ADDP(s Size, d, n, m V) { sized("ADDP", s, B, D); p.full("VADDP", s, d, n, m) }
 
+// SMAXP has in d the larger of n's pairs of neighbours, then of m's, signed.
+func (p *Printer) SMAXP(s Size, d, n, m V) {
+	sized("SMAXP", s, B, S)
+	p.integer(0x4e20a400, "smaxp", s, d, n, m)
+}
+
+// UMAXP has there the larger ones, unsigned.
+func (p *Printer) UMAXP(s Size, d, n, m V) {
+	sized("UMAXP", s, B, S)
+	p.integer(0x6e20a400, "umaxp", s, d, n, m)
+}
+
+// UMINP has there the smaller ones, unsigned.
+func (p *Printer) UMINP(s Size, d, n, m V) {
+	sized("UMINP", s, B, S)
+	p.integer(0x6e20ac00, "uminp", s, d, n, m)
+}
+
 // Comparisons give all ones where they hold, else 0.
 
 // CMEQ is d = n == m.
