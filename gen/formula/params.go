@@ -46,13 +46,11 @@ func (t tensor) scale(k *ir.Kernel, width, steps *ir.Node) *ir.Node {
 	return s
 }
 
-// round rounds to the element type; a zero may lose its sign.
+// round rounds to the element type.
 func (t tensor) round(k *ir.Kernel, v *ir.Node) *ir.Node {
 	switch t.mem {
-	case ir.MemF16: // beyond its largest number is what 2^112 times as large is infinite
-		p := magnitude(k, v).Min(k.Const(0x1p100)) // as far as onGrid goes
-		v = withSign(k, onGrid(k, p, k.Int(113<<23), k.Int(13<<23)), v)
-		return v.Mul(k.Const(0x1p112)).Mul(k.Const(0x1p-112))
+	case ir.MemF16:
+		return v.RoundF16()
 	case ir.MemBF16:
 		u := v.As(ir.I32)
 		odd := u.Shr(16).And(k.Int(1))

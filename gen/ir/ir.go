@@ -121,6 +121,7 @@ const (
 	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
+	OpRoundF16   // to a float16
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
 	OpWidenF16   // from float16 in the upper half of 32 bits
@@ -170,7 +171,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
 	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -447,6 +448,7 @@ func (n *Node) Min(b *Node) *Node     { return n.bin(OpMin, F32, b, F32) }
 func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
+func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
 
 // ToFloat is the number as float32. What is loaded from bytes is loaded as such:

@@ -1659,28 +1659,21 @@ laneend:
 	RET
 
 // func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, F16C, FMA3
 TEXT ·ParamsScaleF16AVX2(SB), $384-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x71800000, Y11 0x38800000, Y10 0x6800000, Y9 0x7f800000, Y8 0x80000000, Y7 0x77800000, Y6 0x7800000, Y5 0x34000000, Y4 0x17800000, Y3 0x7fc00000
-	// loaded at each use: 0x7fffffff
-	// vector registers in use at once: 16
+	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x17800000, Y10 0x71800000, Y9 0x7fc00000
+	// vector registers in use at once: 10
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
 	MOVQ         most+16(FP), DX
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y9
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8
-	VBROADCASTSS constantsAVX2<>+36(SB), Y7
-	VBROADCASTSS constantsAVX2<>+40(SB), Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -1693,26 +1686,16 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (DI)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, (SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, (DI)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1720,26 +1703,16 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 32(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1747,26 +1720,16 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 64(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 64(DI)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1774,26 +1737,16 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 96(DI)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -1895,26 +1848,16 @@ piece5:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, (SP)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 128(SP)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, (SP)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 128(SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      288(SP), Y0
@@ -1924,26 +1867,16 @@ piece5:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 32(SP)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 160(SP)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 32(SP)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 160(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      320(SP), Y0
@@ -1953,26 +1886,16 @@ piece5:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 64(SP)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 192(SP)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 64(SP)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 192(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      352(SP), Y0
@@ -1982,26 +1905,16 @@ piece5:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VMINPS       Y0, Y12, Y0
-	VPAND        Y9, Y0, Y1
-	VPMAXUD      Y11, Y1, Y1
-	VPADDD       Y10, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMOVUPS      Y0, 96(SP)
-	VMAXPS       Y0, Y4, Y1
-	VMINPS       Y1, Y12, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 224(SP)
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMOVUPS      Y2, 96(SP)
+	VMAXPS       Y2, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VDIVPS       Y2, Y14, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
+	VMOVUPS      Y0, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -2143,168 +2056,109 @@ laneend:
 	RET
 
 // func ParamsSymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, F16C, FMA3
 TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x71800000, Y11 0x80000000, Y10 0x77800000, Y9 0x7800000, Y8 0x34000000, Y7 0x17800000, Y6 0x7fc00000, Y5 0x0
-	// loaded at each use: middle, 0x7fffffff, 0x38800000, 0x6800000, 0x7f800000
-	// vector registers in use at once: 16
+	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x17800000, Y9 0x71800000, Y8 0x7fc00000, Y7 0x0
+	// vector registers in use at once: 12
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
 	MOVQ         zeroPoint+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         most+32(FP), R8
 	VBROADCASTSS half+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VXORPS       Y5, Y5, Y5
+	VBROADCASTSS middle+44(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VDIVPS       Y15, Y13, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VXORPS       Y7, Y7, Y7
 	MOVQ         n+48(FP), R9
 	CMPQ         R9, $+32
 	JLT          lanetail
 
 laneloop:
 	VMOVUPS      (R8), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, (DI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, (SI)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, (DX)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, (DI)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y14, (DX)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, (BX)
 	VMOVUPS      32(R8), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 32(SI)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 32(DX)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y14, 32(DX)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 32(BX)
 	VMOVUPS      64(R8), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 64(SI)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 64(DX)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 64(DI)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y14, 64(DX)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 64(BX)
 	VMOVUPS      96(R8), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 96(DI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 96(SI)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 96(DX)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 96(DI)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y14, 96(DX)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
@@ -2403,146 +2257,90 @@ piece4:
 
 piece5:
 	VMOVUPS      512(SP), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 128(SP)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 256(SP)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, (SP)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y14, 256(SP)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 384(SP)
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 32(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 160(SP)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 288(SP)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 32(SP)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 160(SP)
+	VMOVUPS      Y14, 288(SP)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 416(SP)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 192(SP)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 320(SP)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 64(SP)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 192(SP)
+	VMOVUPS      Y14, 320(SP)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 448(SP)
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
-	VMULPS       Y13, Y0, Y1
+	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VMINPS       Y1, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y3
-	VPAND        Y3, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMOVUPS      Y1, 96(SP)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y12, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y14, Y1
-	VBLENDVPS    Y2, Y1, Y6, Y2
-	VMOVUPS      Y2, 224(SP)
-	VBROADCASTSS middle+44(FP), Y1
-	VMOVUPS      Y1, 352(SP)
-	VSUBPS       Y0, Y5, Y0
+	VCVTPS2PH    $0x00, Y2, X2
+	VCVTPH2PS    X2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMOVUPS      Y2, 96(SP)
+	VMAXPS       Y2, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y8, Y1
+	VMOVUPS      Y1, 224(SP)
+	VMOVUPS      Y14, 352(SP)
+	VSUBPS       Y0, Y7, Y0
 	VMOVUPS      Y0, 480(SP)
 
 lanetailnarrow:
@@ -2819,398 +2617,191 @@ laneend:
 	RET
 
 // func ParamsAsymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, F16C, FMA3
 TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Y15 0x0, Y14 0x7fffffff, Y13 0x71800000, Y12 0x38800000, Y11 0x6800000, Y10 0x7f800000, Y9 0x80000000, Y8 0x77800000, Y7 0x7800000, Y6 0x3f800000, Y5 Div
-	// loaded at each use: steps, least, greatest, 0x34000000, 0x17800000, 0x7fc00000
-	// vector registers in use at once: 16
+	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x17800000, Y7 0x71800000, Y6 0x7fc00000
+	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
 	MOVQ         zeroPoint+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	MOVQ         min+32(FP), R8
 	MOVQ         max+40(FP), R9
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+44(SB), Y14
-	VBROADCASTSS constantsAVX2<>+12(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS constantsAVX2<>+32(SB), Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8
-	VBROADCASTSS constantsAVX2<>+40(SB), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VBROADCASTSS steps+48(FP), Y0
-	VDIVPS       Y0, Y6, Y5
+	VBROADCASTSS steps+48(FP), Y15
+	VBROADCASTSS least+52(FP), Y14
+	VBROADCASTSS greatest+56(FP), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VDIVPS       Y15, Y11, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
 	MOVQ         n+64(FP), R10
 	CMPQ         R10, $+32
 	JLT          lanetail
 
 laneloop:
 	VMOVUPS      (R8), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      (R9), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, (SI)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, (DX)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, (DI)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, (SI)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, (DX)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, (BX)
 	VMOVUPS      32(R8), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      32(R9), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 32(SI)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 32(DX)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 32(DI)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 32(BX)
 	VMOVUPS      64(R8), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      64(R9), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 64(DI)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 64(SI)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 64(DX)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 64(DI)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 64(SI)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 64(DX)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 64(BX)
 	VMOVUPS      96(R8), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      96(R9), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 96(SI)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(DX)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 96(DI)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 96(SI)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 96(DX)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
@@ -3394,374 +2985,170 @@ piece9:
 
 piece10:
 	VMOVUPS      512(SP), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      640(SP), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 128(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, (SP)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 128(SP)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 256(SP)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 384(SP)
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      672(SP), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 160(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 32(SP)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 160(SP)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 288(SP)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 416(SP)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      704(SP), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 192(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 64(SP)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 192(SP)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 320(SP)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 448(SP)
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
-	VMINPS       Y0, Y15, Y0
+	VMINPS       Y0, Y12, Y0
 	VMOVUPS      736(SP), Y1
-	VMAXPS       Y1, Y15, Y1
+	VMAXPS       Y1, Y12, Y1
 	VSUBPS       Y0, Y1, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y2, Y1
-	VBROADCASTSS steps+48(FP), Y3
-	VFNMADD213PS Y2, Y1, Y3
-	VFMADD231PS  Y5, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VPAND        Y14, Y3, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y9, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMINPS       Y2, Y13, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y6, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VBLENDVPS    Y2, Y3, Y4, Y2
-	VMOVUPS      Y2, 224(SP)
-	VDIVPS       Y1, Y0, Y1
-	VPAND        Y14, Y1, Y2
-	VMINPS       Y2, Y13, Y2
-	VPAND        Y10, Y2, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y9, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VPAND        Y14, Y2, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y10, Y1, Y3
-	VPMAXUD      Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VSUBPS       Y3, Y1, Y1
-	VPAND        Y9, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y1, Y1
-	VBROADCASTSS least+52(FP), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VADDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y2
+	VMOVAPS      Y1, Y3
+	VFNMADD231PS Y15, Y2, Y3
+	VFMADD231PS  Y10, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y9, Y3
+	VMOVUPS      Y3, 96(SP)
+	VMAXPS       Y3, Y8, Y1
+	VMINPS       Y1, Y7, Y1
+	VCMPPS       $0x00, Y3, Y1, Y1
+	VDIVPS       Y3, Y11, Y2
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 224(SP)
+	VDIVPS       Y3, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VSUBPS       Y3, Y14, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VCVTPH2PS    X3, Y3
+	VMAXPS       Y3, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VANDPS       Y3, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      Y1, 352(SP)
+	VADDPS       Y12, Y0, Y0
 	VMOVUPS      Y0, 480(SP)
 
 lanetailnarrow:
@@ -4049,9 +3436,9 @@ TEXT ·ParamsScaleBF16AVX2(SB), $384-40
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+48(SB), Y12
-	VBROADCASTSS constantsAVX2<>+52(SB), Y11
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
@@ -4492,9 +3879,9 @@ TEXT ·ParamsSymmetricBF16AVX2(SB), $640-56
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VDIVPS       Y15, Y13, Y12
-	VBROADCASTSS constantsAVX2<>+48(SB), Y11
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+28(SB), Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VBROADCASTSS constantsAVX2<>+8(SB), Y6
@@ -5097,9 +4484,9 @@ TEXT ·ParamsAsymmetricBF16AVX2(SB), $768-72
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+48(SB), Y12
-	VBROADCASTSS constantsAVX2<>+52(SB), Y11
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VDIVPS       Y15, Y8, Y7
@@ -6109,10 +5496,10 @@ TEXT ·ParamsPowerOfTwoAVX2(SB), $384-40
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
 	MOVQ         most+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+44(SB), Y15
+	VBROADCASTSS constantsAVX2<>+32(SB), Y15
 	VBROADCASTSS maxExp+24(FP), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	VBROADCASTSS constantsAVX2<>+60(SB), Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -6443,15 +5830,9 @@ DATA constantsAVX2<>+4(SB)/4, $0x34000000
 DATA constantsAVX2<>+8(SB)/4, $0x17800000
 DATA constantsAVX2<>+12(SB)/4, $0x71800000
 DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+20(SB)/4, $0x38800000
-DATA constantsAVX2<>+24(SB)/4, $0x06800000
-DATA constantsAVX2<>+28(SB)/4, $0x7f800000
-DATA constantsAVX2<>+32(SB)/4, $0x80000000
-DATA constantsAVX2<>+36(SB)/4, $0x77800000
-DATA constantsAVX2<>+40(SB)/4, $0x07800000
-DATA constantsAVX2<>+44(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00007fff
-DATA constantsAVX2<>+56(SB)/4, $0xffff0000
-DATA constantsAVX2<>+60(SB)/4, $0x000000fe
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00007fff
+DATA constantsAVX2<>+28(SB)/4, $0xffff0000
+DATA constantsAVX2<>+32(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+36(SB)/4, $0x000000fe
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $40

@@ -962,8 +962,8 @@ laneend:
 
 TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x7fffffff, V11 0x71800000, V10 0x38800000, V9 0x6800000, V8 0x7f800000, V7 0x80000000, V6 0x77800000, V5 0x7800000, V4 0x34000000, V3 0x17800000, V2 0x7fc00000
-	// vector registers in use at once: 17
+	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x17800000, V10 0x71800000, V9 0x7fc00000
+	// vector registers in use at once: 10
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
 	MOVD most+16(FP), R2
@@ -972,136 +972,86 @@ TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	MOVD $1065353216, R16
 	VDUP R16, V14.S4
 	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $1904214016, R16
-	VDUP R16, V11.S4
-	MOVD $947912704, R16
-	VDUP R16, V10.S4
-	MOVD $109051904, R16
-	VDUP R16, V9.S4
-	MOVD $2139095040, R16
-	VDUP R16, V8.S4
-	MOVD $2147483648, R16
-	VDUP R16, V7.S4
-	MOVD $2004877312, R16
-	VDUP R16, V6.S4
-	MOVD $125829120, R16
-	VDUP R16, V5.S4
 	MOVD $872415232, R16
-	VDUP R16, V4.S4
+	VDUP R16, V12.S4
 	MOVD $394264576, R16
-	VDUP R16, V3.S4
+	VDUP R16, V11.S4
+	MOVD $1904214016, R16
+	VDUP R16, V10.S4
 	MOVD $2143289344, R16
-	VDUP R16, V2.S4
+	VDUP R16, V9.S4
 	MOVD n+32(FP), R3
 	CMP $16, R3
 	BLT lanetail
 laneloop:
 	FMOVQ (R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, (R0)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 32(R0)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 32(R0)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 48(R0)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 48(R0)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1137,114 +1087,78 @@ piece3:
 piece4:
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 16(RSP)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 80(RSP)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 16(RSP)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 80(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 160(RSP), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 32(RSP)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 96(RSP)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 32(RSP)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 96(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 176(RSP), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 48(RSP)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 112(RSP)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 48(RSP)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 112(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 192(RSP), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V1.S4, V16.S4
-	VFMLA V13.S4, V16.S4, V1.S4
-	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V16.B16
-	VAND V12.B16, V16.B16, V0.B16
-	WORD $0x4eabf400 // fmin v0.4s, v0.4s, v11.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VUMAX V10.S4, V1.S4, V1.S4
-	VADD V9.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V7.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	FMOVQ F0, 64(RSP)
-	WORD $0x4e23f401 // fmax v1.4s, v0.4s, v3.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 128(RSP)
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	FMOVQ F2, 64(RSP)
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	VBSL V9.B16, V2.B16, V0.B16
+	FMOVQ F0, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1293,8 +1207,8 @@ laneend:
 
 TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x7fffffff, V10 0x71800000, V9 0x38800000, V8 0x6800000, V7 0x7f800000, V6 0x80000000, V5 0x77800000, V4 0x7800000, V3 0x34000000, V2 0x17800000, V1 0x7fc00000, V0 0x0
-	// vector registers in use at once: 20
+	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x17800000, V9 0x71800000, V8 0x7fc00000, V7 0x0
+	// vector registers in use at once: 12
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
 	MOVD zeroPoint+16(FP), R2
@@ -1307,149 +1221,99 @@ TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	MOVD $1065353216, R16
 	VDUP R16, V13.S4
 	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
-	MOVD $2147483647, R16
-	VDUP R16, V11.S4
-	MOVD $1904214016, R16
-	VDUP R16, V10.S4
-	MOVD $947912704, R16
-	VDUP R16, V9.S4
-	MOVD $109051904, R16
-	VDUP R16, V8.S4
-	MOVD $2139095040, R16
-	VDUP R16, V7.S4
-	MOVD $2147483648, R16
-	VDUP R16, V6.S4
-	MOVD $2004877312, R16
-	VDUP R16, V5.S4
-	MOVD $125829120, R16
-	VDUP R16, V4.S4
 	MOVD $872415232, R16
-	VDUP R16, V3.S4
+	VDUP R16, V11.S4
 	MOVD $394264576, R16
-	VDUP R16, V2.S4
+	VDUP R16, V10.S4
+	MOVD $1904214016, R16
+	VDUP R16, V9.S4
 	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VDUP R16, V8.S4
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+48(FP), R5
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVQ (R4), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, (R0)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, (R1)
+	FMOVQ (R4), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ F14, (R2)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, (R3)
-	FMOVQ 16(R4), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 16(R0)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 16(R1)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, (R3)
+	FMOVQ 16(R4), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ F14, 16(R2)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 16(R3)
-	FMOVQ 32(R4), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 32(R0)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 32(R1)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 16(R3)
+	FMOVQ 32(R4), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 32(R0)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ F14, 32(R2)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 32(R3)
-	FMOVQ 48(R4), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 48(R0)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 48(R1)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 32(R3)
+	FMOVQ 48(R4), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 48(R0)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	FMOVQ F14, 48(R2)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 48(R3)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1485,128 +1349,92 @@ piece3:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece4:
-	FMOVQ 272(RSP), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 16(RSP)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 80(RSP)
+	FMOVQ 272(RSP), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 16(RSP)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 80(RSP)
 	FMOVQ F14, 144(RSP)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 208(RSP)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 208(RSP)
 	CMP $5, R5
 	BLT lanetailnarrow
-	FMOVQ 288(RSP), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 32(RSP)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 96(RSP)
+	FMOVQ 288(RSP), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 32(RSP)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 96(RSP)
 	FMOVQ F14, 160(RSP)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 224(RSP)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 224(RSP)
 	CMP $9, R5
 	BLT lanetailnarrow
-	FMOVQ 304(RSP), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 48(RSP)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 112(RSP)
+	FMOVQ 304(RSP), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 48(RSP)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 112(RSP)
 	FMOVQ F14, 176(RSP)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 240(RSP)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 240(RSP)
 	CMP $13, R5
 	BLT lanetailnarrow
-	FMOVQ 320(RSP), F16
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VMOV V16.B16, V18.B16
-	VFMLS V15.S4, V17.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V17.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V16.B16, V17.B16, V18.B16
-	VAND V11.B16, V18.B16, V17.B16
-	WORD $0x4eaaf631 // fmin v17.4s, v17.4s, v10.4s
-	VAND V7.B16, V17.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 64(RSP)
-	WORD $0x4e22f632 // fmax v18.4s, v17.4s, v2.4s
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
-	VBSL V1.B16, V17.B16, V18.B16
-	FMOVQ F18, 128(RSP)
+	FMOVQ 320(RSP), F0
+	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
+	FMOVQ F2, 64(RSP)
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	FMOVQ F1, 128(RSP)
 	FMOVQ F14, 192(RSP)
-	WORD $0x4eb0d410 // fsub v16.4s, v0.4s, v16.4s
-	FMOVQ F16, 256(RSP)
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	FMOVQ F0, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1695,8 +1523,8 @@ laneend:
 
 TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x7fffffff, V10 0x71800000, V9 0x38800000, V8 0x6800000, V7 0x7f800000, V6 0x80000000, V5 0x77800000, V4 0x7800000, V3 0x3f800000, V2 Div, V1 0x34000000, V0 0x17800000, V16 0x7fc00000
-	// vector registers in use at once: 21
+	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x17800000, V7 0x71800000, V6 0x7fc00000
+	// vector registers in use at once: 14
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
 	MOVD zeroPoint+16(FP), R2
@@ -1710,375 +1538,181 @@ TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	FMOVS greatest+56(FP), F13
 	VDUP V13.S[0], V13.S4
 	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	MOVD $2147483647, R16
-	VDUP R16, V11.S4
-	MOVD $1904214016, R16
-	VDUP R16, V10.S4
-	MOVD $947912704, R16
-	VDUP R16, V9.S4
-	MOVD $109051904, R16
-	VDUP R16, V8.S4
-	MOVD $2139095040, R16
-	VDUP R16, V7.S4
-	MOVD $2147483648, R16
-	VDUP R16, V6.S4
-	MOVD $2004877312, R16
-	VDUP R16, V5.S4
-	MOVD $125829120, R16
-	VDUP R16, V4.S4
 	MOVD $1065353216, R16
-	VDUP R16, V3.S4
-	WORD $0x6e2ffc62 // fdiv v2.4s, v3.4s, v15.4s
+	VDUP R16, V11.S4
+	WORD $0x6e2ffd6a // fdiv v10.4s, v11.4s, v15.4s
 	MOVD $872415232, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	MOVD $394264576, R16
-	VDUP R16, V0.S4
+	VDUP R16, V8.S4
+	MOVD $1904214016, R16
+	VDUP R16, V7.S4
 	MOVD $2143289344, R16
-	VDUP R16, V16.S4
+	VDUP R16, V6.S4
 	MOVD n+64(FP), R6
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVQ (R4), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ (R5), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, (R0)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, (R1)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, (R2)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, (R3)
-	FMOVQ 16(R4), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 16(R5), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 16(R0)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 16(R1)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 16(R2)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 16(R3)
-	FMOVQ 32(R4), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 32(R5), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 32(R0)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 32(R1)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 32(R2)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 32(R3)
-	FMOVQ 48(R4), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 48(R5), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 48(R0)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 48(R1)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 48(R2)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 48(R3)
+	FMOVQ (R4), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ (R5), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, (R1)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, (R2)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, (R3)
+	FMOVQ 16(R4), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 16(R5), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 16(R2)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 16(R3)
+	FMOVQ 32(R4), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 32(R5), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 32(R0)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 32(R2)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 32(R3)
+	FMOVQ 48(R4), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R5), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 48(R0)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 48(R2)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2140,352 +1774,172 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-	FMOVQ 272(RSP), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 336(RSP), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 16(RSP)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 80(RSP)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 144(RSP)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 208(RSP)
+	FMOVQ 272(RSP), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 336(RSP), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 16(RSP)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 80(RSP)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 144(RSP)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 208(RSP)
 	CMP $5, R6
 	BLT lanetailnarrow
-	FMOVQ 288(RSP), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 352(RSP), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 32(RSP)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 96(RSP)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 160(RSP)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 224(RSP)
+	FMOVQ 288(RSP), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 352(RSP), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 32(RSP)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 96(RSP)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 160(RSP)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 224(RSP)
 	CMP $9, R6
 	BLT lanetailnarrow
-	FMOVQ 304(RSP), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 368(RSP), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 48(RSP)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 112(RSP)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 176(RSP)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 240(RSP)
+	FMOVQ 304(RSP), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 368(RSP), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 48(RSP)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 112(RSP)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 176(RSP)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 240(RSP)
 	CMP $13, R6
 	BLT lanetailnarrow
-	FMOVQ 320(RSP), F17
-	WORD $0x4eacf631 // fmin v17.4s, v17.4s, v12.4s
-	FMOVQ 384(RSP), F18
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6e22de72 // fmul v18.4s, v19.4s, v2.4s
-	VMOV V19.B16, V20.B16
-	VFMLS V15.S4, V18.S4, V20.S4
-	VFMLA V2.S4, V20.S4, V18.S4
-	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
-	VBSL V19.B16, V18.B16, V20.B16
-	VAND V11.B16, V20.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V19.B16
-	VUMAX V9.S4, V19.S4, V19.S4
-	VADD V8.S4, V19.S4, V19.S4
-	WORD $0x4e33d652 // fadd v18.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	VAND V6.B16, V20.B16, V20.B16
-	VORR V20.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4e21f652 // fmax v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 64(RSP)
-	WORD $0x4e20f653 // fmax v19.4s, v18.4s, v0.4s
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	WORD $0x4e32e673 // fcmeq v19.4s, v19.4s, v18.4s
-	WORD $0x6e32fc74 // fdiv v20.4s, v3.4s, v18.4s
-	VBSL V16.B16, V20.B16, V19.B16
-	FMOVQ F19, 128(RSP)
-	WORD $0x6e32fe32 // fdiv v18.4s, v17.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	VAND V11.B16, V19.B16, V18.B16
-	WORD $0x4eaaf652 // fmin v18.4s, v18.4s, v10.4s
-	VAND V7.B16, V18.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	VAND V6.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	VAND V11.B16, V18.B16, V19.B16
-	WORD $0x4eaaf673 // fmin v19.4s, v19.4s, v10.4s
-	VAND V7.B16, V19.B16, V20.B16
-	VUMAX V9.S4, V20.S4, V20.S4
-	VADD V8.S4, V20.S4, V20.S4
-	WORD $0x4e34d673 // fadd v19.4s, v19.4s, v20.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	VAND V6.B16, V18.B16, V18.B16
-	VORR V18.B16, V19.B16, V19.B16
-	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x4e2ef673 // fmax v19.4s, v19.4s, v14.4s
-	WORD $0x4eadf673 // fmin v19.4s, v19.4s, v13.4s
-	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
-	VAND V19.B16, V18.B16, V18.B16
-	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	FMOVQ F18, 192(RSP)
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ F17, 256(RSP)
+	FMOVQ 320(RSP), F0
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
+	FMOVQ 384(RSP), F1
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VMOV V1.B16, V3.B16
+	VFMLS V15.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V2.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V1.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	FMOVQ F3, 64(RSP)
+	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
+	VBSL V6.B16, V2.B16, V1.B16
+	FMOVQ F1, 128(RSP)
+	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VAND V3.B16, V1.B16, V1.B16
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ F1, 192(RSP)
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
